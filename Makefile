@@ -1,0 +1,71 @@
+# callwatch. Each of these sets up what it needs; `make` alone lists them.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+# Passed on to the command that a target runs: make up ARGS="--port 9000", make test ARGS="-k wallboard".
+ARGS ?=
+# Fails when a generated document is not what the code would generate.
+GENERATED_CHECK ?= $(BIN)/callwatch schema --check
+
+.DEFAULT_GOAL := help
+.PHONY: help up test check bench faults lock clean packages python
+
+help:
+	@echo "make up      a call center on this machine: Kafka, Redis, simulator, wallboard; Ctrl-C ends it"
+	@echo "make test    what CI runs: check, then all tests; installs what is missing (apt, as root or by sudo)"
+	@echo "make check   format, lint, types, layering, generated documents"
+	@echo "make bench   the benchmarks, with their ratios against named peers"
+	@echo "make faults  the fault tests alone: kills, pauses, lost data"
+	@echo "make lock    requirements.lock from pyproject.toml; ARGS=--upgrade for the newest"
+	@echo "make clean   remove what these commands made in this folder"
+
+up: $(INSTALLED)
+	@$(BIN)/callwatch up $(ARGS)
+
+test: packages $(INSTALLED)
+	$(BIN)/python -m tests.harness.jars
+	$(MAKE) check
+	$(BIN)/pytest $(ARGS)
+
+check: $(INSTALLED)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(GENERATED_CHECK)
+
+bench: $(INSTALLED)
+	$(BIN)/python -m bench $(ARGS)
+
+faults: packages $(INSTALLED)
+	$(BIN)/python -m tests.harness.jars
+	$(BIN)/pytest tests/faults $(ARGS)
+
+# The universal lock holds for every Python from 3.11 on and every platform, and names no registry.
+# What is installed may be behind pyproject.toml: it only has to have uv.
+lock:
+	@[ -x $(BIN)/uv ] || $(MAKE) $(INSTALLED)
+	$(BIN)/uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes \
+		--no-header --no-emit-index-url --no-emit-find-links --quiet \
+		--output-file requirements.lock $(ARGS)
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .callwatch dist
+	find agents bench config streams tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+packages:
+	@.ci/packages
+
+python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+		echo "callwatch needs Python 3.11 or newer, and $(PYTHON) is not: install it, or name another," \
+			"as in make PYTHON=python3.11" >&2; exit 1; }
+
+# --no-build-isolation: the build backend is in the lock too.
+$(INSTALLED): pyproject.toml requirements.lock | python
+	@echo "installing into $(VENV), which takes about a minute and happens once"
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@

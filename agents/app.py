@@ -1,0 +1,215 @@
+"""Wiring: the one place where the parts are put together."""
+
+import asyncio
+import logging
+import signal
+import socket
+import ssl
+import sys
+from contextlib import suppress
+from importlib.metadata import version as installed_version
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+import faust
+import structlog
+import uvicorn
+
+from agents.board import history
+from agents.board.follower import Follower
+from agents.board.model import Model
+from agents.board.web import Board
+from agents.processors.ledger import Retention
+from agents.processors.processor import Context, wall_clock
+from agents.processors.topics import make_topics
+from agents.processors.worker import KafkaOffice, Worker, faust_app, topic_name
+from agents.store import StoreError
+from agents.store.redis import RedisStore
+from config.errors import UsageError
+from config.queues import load_policies
+from config.settings import Settings, without_password
+from streams import events as ev
+
+#: The worker ends within this of being asked to, in seconds.
+STOP_WITHIN_S = 4.0
+
+log = structlog.get_logger()
+
+
+def version() -> str:
+    """Return the version that is installed."""
+    return installed_version("callwatch")
+
+
+def configure_logging(settings: Settings) -> None:
+    """Log lines of fields to standard error, those of libraries from warnings up."""
+    level = logging.getLevelNamesMapping()[settings.log_level.upper()]
+    renderer: Any = structlog.processors.JSONRenderer()
+    if settings.log_format == "console":
+        renderer = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+    logging.basicConfig(level=max(level, logging.WARNING), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    # What these warn of while a broker or a store is away is said once, by callwatch, in words an operator knows.
+    for noisy in ("aiokafka", "kafka", "faust", "mode"):
+        logging.getLogger(noisy).setLevel(max(level, logging.ERROR))
+
+
+def open_store(settings: Settings) -> RedisStore:
+    """Return the store in Redis; nothing is sent yet."""
+    address = settings.redis
+    if settings.redis_password is not None:
+        parts = urlsplit(address)
+        user = quote(parts.username or "default", safe="")
+        place = parts.netloc.rpartition("@")[2]
+        address = parts._replace(netloc=f"{user}:{quote(settings.redis_password, safe='')}@{place}").geturl()
+    return RedisStore(address)
+
+
+async def require_store(store: RedisStore, settings: Settings) -> None:
+    """Raise UsageError unless Redis answers."""
+    try:
+        await store.ping()
+    except StoreError as error:
+        shown = without_password(settings.redis)
+        raise UsageError(f"{error}; is Redis running at {shown}, and is the address right (--redis)?") from None
+
+
+def _tls(settings: Settings) -> ssl.SSLContext | None:
+    if settings.kafka_security not in ("ssl", "sasl_ssl"):
+        return None
+    context = ssl.create_default_context(cafile=settings.kafka_ca_file)
+    if settings.kafka_cert_file is not None:
+        context.load_cert_chain(settings.kafka_cert_file, settings.kafka_key_file)
+    return context
+
+
+def kafka_security(settings: Settings) -> dict[str, Any]:
+    """Return what kafka-python's clients need to be let in."""
+    security: dict[str, Any] = {"security_protocol": settings.kafka_security.upper()}
+    if settings.kafka_security.startswith("sasl"):
+        security |= {
+            "sasl_mechanism": settings.kafka_sasl_mechanism,
+            "sasl_plain_username": settings.kafka_username,
+            "sasl_plain_password": settings.kafka_password,
+        }
+    context = _tls(settings)
+    return security if context is None else {**security, "ssl_context": context}
+
+
+def _credentials(settings: Settings) -> Any:
+    context = _tls(settings)
+    if settings.kafka_security.startswith("sasl"):
+        return faust.SASLCredentials(
+            username=settings.kafka_username,
+            password=settings.kafka_password,
+            mechanism=settings.kafka_sasl_mechanism,
+            ssl_context=context,
+        )
+    return None if context is None else faust.SSLCredentials(context)
+
+
+def ensure_topics(settings: Settings) -> dict[str, int]:
+    """Make the topics that are missing; return the number of partitions of each."""
+    return make_topics(
+        settings.kafka, settings.topic_prefix, settings.partitions, settings.replication, kafka_security(settings)
+    )
+
+
+async def run_worker(settings: Settings) -> int:
+    """Count until SIGINT or SIGTERM; return the exit code."""
+    policies = load_policies(settings.queues)
+    store = open_store(settings)
+    await require_store(store, settings)
+    await asyncio.to_thread(ensure_topics, settings)
+    app = faust_app(
+        group=settings.group,
+        brokers=settings.kafka.split(","),
+        batch_records=settings.batch_records,
+        credentials=_credentials(settings),
+    )
+    office = KafkaOffice(app, topic_name(settings.topic_prefix, ev.DEAD_LETTERS))
+    retention = Retention(settings.fine_retention_ms, settings.interval_retention_ms, settings.remember_ms)
+    Worker(app, Context(store, office, policies, settings.limits(), retention), settings.topic_prefix)
+    asked = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, asked.set)
+    starting = asyncio.create_task(app.start())
+    while not asked.is_set() and not app.crashed and not (starting.done() and starting.exception()):
+        with suppress(TimeoutError):
+            await asyncio.wait_for(asked.wait(), 0.2)
+    crashed = app.crashed or (starting.done() and starting.exception() is not None)
+    with suppress(Exception):
+        async with asyncio.timeout(STOP_WITHIN_S):
+            starting.cancel()
+            await app.stop()
+            await store.close()
+    if crashed:
+        reason = getattr(app, "crash_reason", None) or (starting.exception() if starting.done() else None)
+        log.error("the worker cannot go on; started again, it goes on where it was", reason=repr(reason))
+    return 1 if crashed else 0
+
+
+def _listen(settings: Settings) -> socket.socket:
+    listener = socket.socket(socket.AF_INET6 if ":" in settings.host else socket.AF_INET)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((settings.host, settings.port))
+    except OSError as error:
+        raise UsageError(
+            f"port {settings.port} on {settings.host} cannot be used ({error.strerror}); "
+            "free it or give another with --port"
+        ) from None
+    return listener
+
+
+def make_board(settings: Settings, store: RedisStore) -> Board:
+    """Return the board over ``store``."""
+    policies = load_policies(settings.queues)
+    windows = settings.windows_ms()
+
+    def clock() -> int:
+        marks = [beat.watermark for beat in follower.beats.values() if beat.watermark is not None]
+        return max(marks) if marks and settings.clock == "watermark" else wall_clock()
+
+    follower = Follower(store, lambda: Model(windows, policies.zone), clock, settings.stale_after_ms)
+    retention = settings.fine_retention_ms
+    return Board(follower, store, policies, windows=windows, fine_retention_ms=retention, version=version())
+
+
+async def run_board(settings: Settings) -> int:
+    """Serve until SIGINT or SIGTERM; return the exit code."""
+    listener, store = _listen(settings), open_store(settings)
+    board = make_board(settings, store)
+    await require_store(store, settings)
+    server = uvicorn.Server(
+        uvicorn.Config(
+            board.app(), log_level="warning", access_log=False, timeout_graceful_shutdown=1, server_header=False
+        )
+    )
+    await server.serve(sockets=[listener])
+    return 0
+
+
+async def interval_report(
+    settings: Settings, start: str | None, end: str | None, interval: str, queue: str | None
+) -> list[dict[str, Any]]:
+    """Return the rows of ``callwatch report``, read from the store. Raise UsageError for a question without answer."""
+    store = open_store(settings)
+    await require_store(store, settings)
+    zone = load_policies(settings.queues).zone
+    try:
+        span = history.span_of(start, end, interval, wall_clock(), zone)
+        return await history.interval_rows(store, span, zone, queue)
+    except history.BadRequestError as error:
+        raise UsageError(str(error)) from None
+    finally:
+        await store.close()

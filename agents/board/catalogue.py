@@ -1,0 +1,109 @@
+"""The table of all metrics that the board exports; docs/metrics.md is made from it.
+
+Base units, ratios from 0 to 1. A ratio of nothing has no sample: Prometheus then knows that it knows nothing.
+"""
+
+from typing import Final, Literal
+
+import msgspec
+
+Kind = Literal["counter", "gauge", "histogram"]
+
+
+class MetricSpec(msgspec.Struct, frozen=True):
+    """One metric: its name without ``_total``, what it is, what it means, by what it is told apart."""
+
+    name: str
+    kind: Kind
+    help: str
+    labels: tuple[str, ...] = ()
+
+
+QUEUE: Final = ("queue", "channel")
+WINDOW: Final = ("queue", "channel", "window")
+
+METRICS: Final = (
+    MetricSpec("callcenter_contacts_offered", "counter", "Visits to a queue that began.", QUEUE),
+    MetricSpec("callcenter_contacts_answered", "counter", "Visits answered by an agent.", QUEUE),
+    MetricSpec(
+        "callcenter_contacts_answered_within_target", "counter", "Visits answered within the queue's threshold.", QUEUE
+    ),
+    MetricSpec("callcenter_contacts_abandoned", "counter", "Visits whose customer gave up waiting.", QUEUE),
+    MetricSpec(
+        "callcenter_contacts_short_abandoned", "counter", "Visits given up before the short-abandon limit.", QUEUE
+    ),
+    MetricSpec("callcenter_contacts_left", "counter", "Visits that left unanswered without giving up.", QUEUE),
+    MetricSpec("callcenter_contacts_left_by_reason", "counter", "The same, told apart by reason.", (*QUEUE, "reason")),
+    MetricSpec(
+        "callcenter_contacts_lost", "counter", "Visits whose exit never came within the longest credible wait.", QUEUE
+    ),
+    MetricSpec("callcenter_contacts_handled", "counter", "Contacts that an agent finished.", QUEUE),
+    MetricSpec("callcenter_wait_seconds", "histogram", "Time waited, by how the wait ended.", (*QUEUE, "outcome")),
+    MetricSpec("callcenter_handle_seconds", "histogram", "Talk with hold, and wrap-up, of a handled contact.", QUEUE),
+    MetricSpec("callcenter_queue_length", "gauge", "Contacts waiting now.", QUEUE),
+    MetricSpec(
+        "callcenter_longest_wait_seconds",
+        "gauge",
+        "How long the first in the queue has waited; none when nobody waits.",
+        QUEUE,
+    ),
+    MetricSpec("callcenter_service_level_ratio", "gauge", "Service level by the queue's own formula.", WINDOW),
+    MetricSpec(
+        "callcenter_service_level_live_ratio",
+        "gauge",
+        "Service level, those who wait past the threshold now counted as missed.",
+        WINDOW,
+    ),
+    MetricSpec("callcenter_abandonment_ratio", "gauge", "Abandoned of answered and abandoned.", WINDOW),
+    MetricSpec("callcenter_average_speed_of_answer_seconds", "gauge", "Mean wait of the answered.", WINDOW),
+    MetricSpec("callcenter_average_handle_time_seconds", "gauge", "Talk and wrap-up per handled contact.", WINDOW),
+    MetricSpec("callcenter_queue_length_average", "gauge", "Time-weighted average number of contacts waiting.", WINDOW),
+    MetricSpec("callcenter_service_level_target_ratio", "gauge", "The service level that the queue is held to.", QUEUE),
+    MetricSpec(
+        "callcenter_service_level_threshold_seconds", "gauge", "Answered within this is within the target.", QUEUE
+    ),
+    MetricSpec("callcenter_abandonment_target_ratio", "gauge", "The abandonment that the queue stays under.", QUEUE),
+    MetricSpec("callcenter_agents", "gauge", "Agents in a state now.", ("state",)),
+    MetricSpec(
+        "callcenter_occupancy_ratio",
+        "gauge",
+        "Share of their staffed time that agents worked on contacts.",
+        ("window",),
+    ),
+    MetricSpec("callwatch_events", "counter", "Events read and counted.", ("topic", "type")),
+    MetricSpec("callwatch_dead_letters", "counter", "Messages that could not be counted.", ("topic", "reason")),
+    MetricSpec("callwatch_event_lag_seconds", "gauge", "How far the worker is behind Kafka.", ("topic", "partition")),
+    MetricSpec(
+        "callwatch_last_event_timestamp_seconds",
+        "gauge",
+        "The watermark: the latest event's time, carried on while idle.",
+        ("topic", "partition"),
+    ),
+    MetricSpec(
+        "callwatch_worker_age_seconds",
+        "gauge",
+        "Since the partition's worker last gave a sign of life.",
+        ("topic", "partition"),
+    ),
+    MetricSpec("callwatch_commit_seconds", "histogram", "Time to commit one batch."),
+    MetricSpec("callwatch_commits_refused", "counter", "Commits refused since the store had another head."),
+    MetricSpec("callwatch_offset_resets", "counter", "Times that Kafka no longer held the stored offset."),
+    MetricSpec("callwatch_up", "gauge", "1 while the board reads fresh figures from the store, else 0."),
+    MetricSpec("callwatch_build_info", "gauge", "Always 1.", ("version",)),
+)
+
+
+def markdown() -> str:
+    """Return docs/metrics.md."""
+    lines = [
+        "# Metrics",
+        "",
+        "Made from the table in `agents/board/catalogue.py` by `callwatch schema --write`. Counters end in `_total`.",
+        "",
+        "| name | type | labels | meaning |",
+        "| --- | --- | --- | --- |",
+    ]
+    for spec in METRICS:
+        name = spec.name + ("_total" if spec.kind == "counter" else "")
+        lines.append(f"| `{name}` | {spec.kind} | {', '.join(spec.labels)} | {spec.help} |")
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,118 @@
+"""Rows of figures, as the API, the stream and the wallboard give them."""
+
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any
+
+from agents.board.model import TODAY, Model
+from streams import kpis
+from streams.contact import Place
+from streams.measures import Histogram, Measure, Row, total
+from streams.policy import SECOND_MS, Policies, Promise
+from streams.windows import state_ms, waited_ms
+
+#: Digits after the point that figures are rounded to.
+DIGITS = 6
+
+Figures = dict[str, Any]
+
+
+def rounded(value: float | None) -> float | None:
+    """Return ``value`` as it is shown: a ratio of nothing stays None."""
+    return None if value is None else round(value, DIGITS)
+
+
+def _all_rounded(values: Mapping[str, float | None]) -> dict[str, float | None]:
+    return {name: rounded(value) for name, value in values.items()}
+
+
+def measured(row: Row) -> Figures:
+    """Return all that follows from the sums of a window or an interval alone."""
+    return {
+        **kpis.counts(row),
+        "service_level": _all_rounded(kpis.service_level(row)),
+        "abandonment_rate": rounded(kpis.abandonment_rate(row)),
+        "average_speed_of_answer_seconds": rounded(kpis.average_speed_of_answer(row)),
+        "average_handle_time_seconds": rounded(kpis.average_handle_time(row)),
+        "wait_seconds": _all_rounded(kpis.percentiles(row, Histogram.WAIT_ANSWERED)),
+        "abandoned_wait_seconds": _all_rounded(kpis.percentiles(row, Histogram.WAIT_ABANDONED)),
+        "sums": {
+            "wait_answered_seconds": row.get(Measure.WAIT_ANSWERED_MS, 0) / SECOND_MS,
+            "wait_abandoned_seconds": row.get(Measure.WAIT_ABANDONED_MS, 0) / SECOND_MS,
+            "handle_seconds": kpis.handle_ms(row) / SECOND_MS,
+            "hold_seconds": row.get(Measure.HOLD_MS, 0) / SECOND_MS,
+        },
+    }
+
+
+def promised(promise: Promise, group: str | None, *, is_open: bool) -> Figures:
+    """Return what a queue is held to, as the wallboard needs it."""
+    longest = promise.longest_wait_limit_ms
+    return {
+        "target_ratio": promise.target_ratio,
+        "threshold_seconds": promise.threshold_ms / SECOND_MS,
+        "formula": promise.formula,
+        "abandonment_ratio": promise.abandonment_ratio,
+        "queue_length_limit": promise.queue_length_limit,
+        "longest_wait_limit_seconds": None if longest is None else longest / SECOND_MS,
+        "group": group,
+        "open": is_open,
+    }
+
+
+def live_rows(model: Model, policies: Policies, window: str, now: int) -> list[Figures]:
+    """Return a row for each queue and channel at ``now`` (ms), and last the one of all."""
+    sums, start = model.contacts.sums(window), model.contacts.start_of(window)
+    places = sorted(set(sums) | {place for place, waits in model.waiting.items() if waits} | set(_today(model)))
+    rows, past_target = [], 0
+    for place in places:
+        promise, waits = policies.of(place[0]), model.waiting.get(place, {}).values()
+        missed = sum(now - since > promise.threshold_ms for since in waits)
+        past_target += missed
+        figures = _live(sums.get(place, {}), waits, missed, start, now)
+        terms = promised(promise, policies.groups.get(place[0]), is_open=policies.is_open(place[0], now))
+        rows.append({"queue": place[0], "channel": place[1], **figures, "promise": terms})
+    everybody = [since for waits in model.waiting.values() for since in waits.values()]
+    everything = _live(total(sums.values()), everybody, past_target, start, now)
+    rows.append({"queue": None, "channel": None, **everything, "promise": None})
+    return rows
+
+
+def _today(model: Model) -> Iterable[Place]:
+    return model.contacts.sums(TODAY)
+
+
+def _live(row: Row, waits: Collection[int], past_target: int, start: int, now: int) -> Figures:
+    figures = measured(row)
+    figures["service_level"]["live"] = rounded(kpis.live_service_level(row, past_target))
+    length = sum(since <= now for since in waits)
+    average = kpis.ratio(waited_ms(row, start, now, length), now - start)
+    return {
+        **figures,
+        "queue_length": len(waits),
+        "longest_wait_seconds": (now - min(waits)) / SECOND_MS if waits else None,
+        "queue_length_average": rounded(average),
+    }
+
+
+def agents_by_state(model: Model) -> dict[str, int]:
+    """Return how many agents are in each state now."""
+    counts = dict.fromkeys(("available", "offered", "on_contact", "wrap_up", "break", "offline"), 0)
+    for state, _, _ in model.people.values():
+        counts[state] += 1
+    return counts
+
+
+def occupancy(model: Model, window: str, now: int, queue: str = "") -> float | None:
+    """Return busy / (busy + available) over a window, of a queue's agents or of all; ringing is not yet busy."""
+    sums, start = model.agents.sums(window), model.agents.start_of(window)
+
+    def spent(*states: str) -> int:
+        return sum(
+            state_ms(sums.get((queue, state), {}), start, now, _in_state(model, queue, state)) for state in states
+        )
+
+    return kpis.occupancy(spent("on_contact", "wrap_up"), spent("available", "offered"))
+
+
+def _in_state(model: Model, queue: str, wanted: str) -> int:
+    return sum(state == wanted and (not queue or queue in queues) for state, _, queues in model.people.values())

@@ -1,0 +1,166 @@
+"""Figures of past times, read from the store when they are asked for."""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from datetime import datetime, timedelta
+from typing import Final, NamedTuple
+from zoneinfo import ZoneInfo
+
+from agents.board.figures import Figures, measured, rounded
+from agents.store import Reader
+from streams import kpis
+from streams.contact import Place
+from streams.events import EPOCH, milliseconds
+from streams.measures import Measure, Row, add, exited, total
+from streams.policy import DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS
+from streams.windows import FINE_MS, INTERVAL_MS, Buckets, fine, interval, midnight, post, waited_ms
+
+UNITS_MS: Final = {"s": SECOND_MS, "m": MINUTE_MS, "h": HOUR_MS, "d": DAY_MS}
+
+#: The most intervals that one answer gives.
+MOST_INTERVALS: Final = 10_000
+
+
+class BadRequestError(Exception):
+    """A question that has no answer: what is wrong with it, and what is allowed."""
+
+
+class Span(NamedTuple):
+    """A stretch of intervals, in ms: from, to before, and how long each is."""
+
+    start: int
+    end: int
+    step: int
+
+
+def time_of(text: str, name: str) -> int:
+    """Return an RFC 3339 time in ms; raise BadRequestError for one that is none, or has no offset."""
+    try:
+        moment = datetime.fromisoformat(text.replace(" ", "+"))
+        if moment.tzinfo is not None:
+            return milliseconds(moment)
+    except (ValueError, OverflowError):
+        pass
+    raise BadRequestError(f"{name}: {text!r} is not a time with an offset, like 2026-11-23T10:00:00Z")
+
+
+def span_of(start: str | None, end: str | None, interval_text: str, now: int, zone: ZoneInfo) -> Span:
+    """Return what is asked for, widened to whole quarters of an hour; raise BadRequestError if it cannot be."""
+    found = re.fullmatch(r"(\d{1,5})([smhd])", interval_text, re.ASCII)
+    step = int(found[1]) * UNITS_MS[found[2]] if found else 0
+    if step == 0 or step % INTERVAL_MS or (step > DAY_MS and step % DAY_MS):
+        raise BadRequestError(f"interval: {interval_text!r} is not a multiple of 15m up to 1d, or of 1d")
+    until = now if end is None else time_of(end, "to")
+    since = midnight(until, zone) if start is None else time_of(start, "from")
+    since, until = since // INTERVAL_MS * INTERVAL_MS, -(-until // INTERVAL_MS) * INTERVAL_MS
+    if until <= since:
+        raise BadRequestError("to: must be later than from")
+    if (until - since) // step > MOST_INTERVALS:
+        raise BadRequestError(f"that is more than {MOST_INTERVALS} intervals; ask for fewer, or longer ones")
+    return Span(since, until, step)
+
+
+def iso(at: int) -> str:
+    """Return a time as RFC 3339, in UTC: whole seconds where it is one."""
+    text = (EPOCH + timedelta(milliseconds=at)).isoformat(timespec="milliseconds" if at % 1000 else "seconds")
+    return text.replace("+00:00", "Z")
+
+
+async def _gather(reader: Reader, fines: Iterable[int], intervals: range | None = None) -> tuple[Buckets, Buckets]:
+    """Sum the rows of all partitions of contacts."""
+    fine_sums: Buckets = {}
+    interval_sums: Buckets = {}
+    for partition in await reader.partitions():
+        if partition.startswith("agents/"):
+            continue
+        wanted = sorted(await reader.intervals(partition) & set(intervals)) if intervals is not None else []
+        found_fine, found_intervals = await reader.rows(partition, list(fines), wanted)
+        post(fine_sums, found_fine)
+        post(interval_sums, found_intervals)
+    return fine_sums, interval_sums
+
+
+async def rows_at(reader: Reader, at: int, length: int, level_now: dict[Place, int], until: int) -> list[Figures]:
+    """Return the rows of a window of ``length`` ms that ended at ``at``, to the end of the bucket it is in.
+
+    ``level_now`` waits at ``until``: the length of a queue then is the one now, with all since undone.
+    """
+    first, last = fine(at) - length // FINE_MS + 1, fine(at)
+    buckets, _ = await _gather(reader, range(first, max(last, fine(until)) + 1))
+    window: dict[Place, Row] = {}
+    later: dict[Place, Row] = {}
+    for number, places in buckets.items():
+        for place, row in places.items():
+            add((window if number <= last else later).setdefault(place, {}), row)
+    levels = {place: level_now.get(place, 0) - _net(later.get(place, {})) for place in {*level_now, *window, *later}}
+    start, end = first * FINE_MS, (last + 1) * FINE_MS
+    shown = sorted(place for place in levels if levels[place] or window.get(place))
+    rows = [_past(place, window.get(place, {}), levels[place], start, end) for place in shown]
+    return [*rows, _past((None, None), total(window.values()), sum(levels.values()), start, end)]
+
+
+def _net(row: Row) -> int:
+    return row.get(Measure.OFFERED, 0) - exited(row)
+
+
+def _past(place: tuple[str | None, str | None], row: Row, level: int, start: int, end: int) -> Figures:
+    figures = measured(row)
+    figures["service_level"]["live"] = None
+    return {
+        "queue": place[0],
+        "channel": place[1],
+        **figures,
+        "queue_length": level,
+        "longest_wait_seconds": None,
+        "queue_length_average": rounded(kpis.ratio(waited_ms(row, start, end, level), end - start)),
+    }
+
+
+async def interval_rows(reader: Reader, span: Span, zone: ZoneInfo, queue: str | None) -> list[Figures]:
+    """Return, for each interval that has any contact, a row for each queue and channel and one for all."""
+    _, sums = await _gather(reader, (), range(interval(span.start), interval(span.end)))
+    table: defaultdict[int, dict[Place, Row]] = defaultdict(dict)
+    starts = list(steps(span, zone))
+    at = 0
+    for number in sorted(sums):
+        while at + 1 < len(starts) and starts[at + 1] <= number * INTERVAL_MS:
+            at += 1
+        for place, row in sums[number].items():
+            if queue is None or place[0] == queue:
+                add(table[starts[at]].setdefault(place, {}), row)
+    return [row for begin in sorted(table) for row in _interval(begin, table[begin])]
+
+
+def _interval(begin: int, places: dict[Place, Row]) -> Iterator[Figures]:
+    now_values = {"queue_length": None, "longest_wait_seconds": None}
+    everything = [(place, places[place]) for place in sorted(places) if places[place]]
+    labelled: list[tuple[tuple[str | None, str | None], Row]] = [*everything]
+    labelled.append(((None, None), total(row for _, row in everything)))
+    for (queue, channel), row in labelled if everything else ():
+        yield {"start": iso(begin), "queue": queue, "channel": channel, **measured(row), **now_values}
+
+
+def steps(span: Span, zone: ZoneInfo) -> Iterator[int]:
+    """Yield the starts of the intervals of a span.
+
+    Shorter than a day they are aligned to local midnight; from a day up they count local days from the
+    span's start, daylight saving included.
+    """
+    start, end, step = span
+    if step < DAY_MS:
+        day = midnight(start, zone)
+        at = day + (start - day) // step * step
+        while at < end:
+            yield at
+            following = midnight(day + DAY_MS + DAY_MS // 2, zone)
+            at += step
+            if at >= following:
+                day = at = following
+        return
+    at = start
+    while at < end:
+        yield at
+        local = (EPOCH + timedelta(milliseconds=at)).astimezone(zone)
+        ahead = datetime(local.year, local.month, local.day, local.hour, local.minute) + timedelta(days=step // DAY_MS)  # noqa: DTZ001
+        at = milliseconds(ahead.replace(tzinfo=zone))

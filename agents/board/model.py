@@ -1,0 +1,164 @@
+"""What the board knows: one partition's contribution at a time, added up as it comes.
+
+Contacts and agents are kept apart, each in a ``Book``. All sums are of integers, so adding what changed gives
+exactly what counting anew would give.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from agents.store import Delta, Snapshot
+from streams.contact import Place
+from streams.measures import Row, add, total
+from streams.policy import MINUTE_MS
+from streams.windows import (
+    FINE_MS,
+    INTERVAL_MS,
+    Buckets,
+    Rolling,
+    Totals,
+    coarse,
+    fine,
+    interval,
+    midnight,
+    post,
+)
+
+#: The window since local midnight.
+TODAY = "today"
+
+#: Events may be this far ahead of now.
+AHEAD_MS = MINUTE_MS
+
+
+class Book:
+    """The buckets and windows of contacts, or of agents."""
+
+    def __init__(self, windows: Mapping[str, int], zone: ZoneInfo) -> None:
+        self._fine: Buckets = {}
+        self._zone = zone
+        self._longest = max(windows.values()) // FINE_MS
+        self._rolling = {label: Rolling(length) for label, length in windows.items()}
+        self._lengths = dict(windows)
+        self._days: Buckets = {}
+        self._now = 0
+
+    def post(self, deltas: Buckets) -> None:
+        """Count what changed."""
+        oldest = fine(self._now) - self._longest
+        recent = {number: places for number, places in deltas.items() if number > oldest}
+        post(self._fine, recent)
+        for rolling in self._rolling.values():
+            rolling.post(recent)
+        self._post_days(coarse(deltas))
+
+    def start(self, fine_rows: Buckets, intervals: Buckets) -> None:
+        """Count what a partition contributed so far."""
+        post(self._fine, fine_rows)
+        for rolling in self._rolling.values():
+            rolling.post(fine_rows)
+        self._post_days(intervals)
+
+    def move(self, now: int) -> None:
+        """Let the windows end now."""
+        self._now = now
+        last = fine(now)
+        for rolling in self._rolling.values():
+            if rolling.last != last:
+                rolling.move(last, self._fine)
+        for number in [number for number in self._fine if number <= last - self._longest - 1]:
+            del self._fine[number]
+        today = midnight(now, self._zone)
+        for day in [day for day in self._days if day < today]:
+            del self._days[day]
+
+    def sums(self, window: str) -> Mapping[Place, Row]:
+        """Return the sums over a window, by place."""
+        if window == TODAY:
+            return self._days.get(midnight(self._now, self._zone), {})
+        return self._rolling[window].sums
+
+    def start_of(self, window: str) -> int:
+        """Return when a window begins, in ms: the first bucket's start."""
+        if window == TODAY:
+            return midnight(self._now, self._zone)
+        return (fine(self._now) + 1) * FINE_MS - self._lengths[window]
+
+    def _post_days(self, intervals: Buckets) -> None:
+        # A day is a bucket too, of 23 to 25 hours, named by its midnight; one to come may have begun elsewhere.
+        for number, places in intervals.items():
+            day = self._days.setdefault(midnight(number * INTERVAL_MS, self._zone), {})
+            for place, row in places.items():
+                add(day.setdefault(place, {}), row)
+
+
+class Model:
+    """All partitions together."""
+
+    def __init__(self, windows: Mapping[str, int], zone: ZoneInfo) -> None:
+        self.contacts = Book(windows, zone)
+        self.agents = Book(windows, zone)
+        self.totals: dict[str, Totals] = {}
+        self.stats: dict[str, dict[str, int]] = {}
+        #: place -> (partition, contact id) -> waiting since
+        self.waiting: defaultdict[Place, dict[tuple[str, str], int]] = defaultdict(dict)
+        #: agent id -> state, since, queues
+        self.people: dict[str, tuple[str, int, tuple[str, ...]]] = {}
+        self._places: dict[tuple[str, str], Place] = {}
+        self._longest = max(windows.values())
+        self._zone = zone
+
+    def wanted(self, now: int) -> tuple[range, range]:
+        """Return the fine buckets and the intervals that a partition's snapshot has to bring."""
+        today = midnight(now, self._zone)
+        fines = range(fine(now - self._longest), fine(now + AHEAD_MS) + 1)
+        return fines, range(interval(today), interval(now + AHEAD_MS) + 1)
+
+    def start(self, partition: str, snapshot: Snapshot) -> None:
+        """Take up a partition."""
+        self._book(partition).start(snapshot.fine, snapshot.intervals)
+        totals = self.totals[partition] = Totals()
+        totals.rows = snapshot.totals
+        self.stats[partition] = dict(snapshot.stats)
+        self._show(partition, snapshot.now.items())
+
+    def apply(self, partition: str, delta: Delta) -> None:
+        """Count what one commit changed."""
+        self._book(partition).post(delta.deltas)
+        self.totals[partition].post(delta.deltas.values())
+        self.stats[partition].update(delta.stats)
+        self._show(partition, delta.now.items())
+
+    def move(self, now: int) -> None:
+        """Let all windows end now."""
+        self.contacts.move(now)
+        self.agents.move(now)
+
+    def counters(self) -> dict[Place, Row]:
+        """Return what was ever counted of contacts, by place; it never goes down."""
+        found: defaultdict[Place, list[Row]] = defaultdict(list)
+        for partition, totals in self.totals.items():
+            if not partition.startswith("agents/"):
+                for place, (counters, _) in totals.rows.items():
+                    found[place].append(counters)
+        return {place: total(rows) for place, rows in found.items()}
+
+    def _book(self, partition: str) -> Book:
+        return self.agents if partition.startswith("agents/") else self.contacts
+
+    def _show(self, partition: str, changes: Iterable[tuple[str, Any]]) -> None:
+        if partition.startswith("agents/"):
+            for agent_id, shown in changes:
+                if shown is not None:
+                    self.people[agent_id] = (shown[0], shown[1], tuple(shown[2]))
+            return
+        for contact_id, shown in changes:
+            key = (partition, contact_id)
+            place = self._places.pop(key, None)
+            if place is not None:
+                self.waiting[place].pop(key, None)
+            if shown is not None:
+                place = self._places[key] = (shown[0], shown[1])
+                self.waiting[place][key] = shown[2]

@@ -1,0 +1,97 @@
+// One queue's tile: built once from the template, patched ever after.
+
+import { RatioField, TextField, field, setAttribute, setProperty } from "./dom.js";
+import { count, duration, percent, percentParts, promised, span } from "./format.js";
+import { strings } from "./strings.js";
+
+/** Return what identifies a row: a queue is shown once for each of its channels. */
+export const keyOf = (row) => JSON.stringify([row.queue, row.channel]);
+
+function whyOf(troubles) {
+  if (troubles.length === 0) {
+    return "";
+  }
+  const first = strings.promises[troubles[0]];
+  return troubles.length === 1 ? first : strings.more(first, troubles.length - 1);
+}
+
+export class Tile {
+  #fields;
+  #marks;
+  #gauge;
+  #shape;
+  #serviceLevel;
+  #since = null;
+
+  constructor(template) {
+    this.element = template.content.firstElementChild.cloneNode(true);
+    const at = (name) => field(this.element, name);
+    this.#fields = {
+      name: new TextField(at("name")),
+      about: new TextField(at("about")),
+      level: new TextField(at("level"), (level) => strings.levels[level]),
+      why: new TextField(at("why")),
+      queueLength: new TextField(at("queue_length"), count),
+      longestWait: new TextField(at("longest_wait")),
+      serviceLevel: new RatioField(at("service_level"), percentParts),
+      abandonment: new RatioField(at("abandonment"), percentParts),
+      target: new TextField(at("target")),
+      live: new TextField(at("live"), percent),
+      speedOfAnswer: new TextField(at("speed_of_answer"), duration),
+      answered: new TextField(at("answered_of_offered")),
+    };
+    this.#marks = this.element.querySelectorAll("[data-mark]");
+    this.#gauge = this.element.querySelector(".gauge");
+    this.#serviceLevel = at("service_level").parentElement;
+    this.#shape = at("shape");
+  }
+
+  /** Show `row` and its verdict; `since` is when its longest wait began (epoch milliseconds), null when nobody waits. */
+  show(row, verdict, since) {
+    this.row = row;
+    this.verdict = verdict;
+    this.#since = since;
+    const fields = this.#fields;
+    fields.name.set(row.queue);
+    fields.about.set([row.promise?.group, row.channel].filter(Boolean).join(" · "));
+    fields.queueLength.set(row.queue_length);
+    fields.longestWait.set(duration(since === null ? null : row.longest_wait_seconds));
+    fields.abandonment.set(row.abandonment_rate);
+    fields.live.set(row.service_level.live);
+    fields.speedOfAnswer.set(row.average_speed_of_answer_seconds);
+    fields.answered.set(strings.of(count(row.answered), count(row.offered)));
+    this.#showServiceLevel(row);
+    this.#showVerdict(verdict);
+  }
+
+  /** Carry the longest wait on to `now` (epoch milliseconds). */
+  tick(now) {
+    if (this.#since !== null) {
+      this.#fields.longestWait.set(duration((now - this.#since) / 1000));
+    }
+  }
+
+  #showServiceLevel(row) {
+    const promise = row.promise;
+    const ratio = row.service_level[promise?.formula ?? "answered_of_offered"];
+    this.#fields.serviceLevel.set(ratio);
+    setProperty(this.#gauge, "--ratio", (ratio ?? 0).toFixed(3));
+    if (promise === null) {
+      this.#fields.target.set(strings.dash);
+      return;
+    }
+    setProperty(this.#gauge, "--target", promise.target_ratio.toFixed(3));
+    setAttribute(this.#serviceLevel, "title", strings.formulas[promise.formula] ?? promise.formula);
+    this.#fields.target.set(strings.within(promised(promise.target_ratio), span(promise.threshold_seconds)));
+  }
+
+  #showVerdict({ level, marks, troubles }) {
+    setAttribute(this.element, "data-level", level);
+    setAttribute(this.#shape, "href", `#shape-${level}`);
+    this.#fields.level.set(level);
+    this.#fields.why.set(whyOf(troubles));
+    for (const element of this.#marks) {
+      setAttribute(element, "data-level", marks[element.dataset.mark]);
+    }
+  }
+}

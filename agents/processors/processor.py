@@ -1,0 +1,197 @@
+"""One partition: record batches in, one commit out. Knows no Faust.
+
+``process`` decodes and counts a batch in memory and commits it; ``tick`` carries the watermark of an idle
+partition on and gives a sign of life. If the store refuses a commit, or has gone back, what is in memory is
+dropped and ``Refused`` raised: load again, and read on where ``load`` says.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Sequence
+from time import monotonic, time
+from typing import Any, Final
+
+import msgspec
+import structlog
+
+from agents.processors.dead_letters import DeadLetter, DeadLetterOffice, Record
+from agents.processors.insistence import InsistentStore
+from agents.processors.ledger import Ledger, Retention
+from agents.store import NOTHING, Beat, Head, Loaded, Store
+from streams import events as ev
+from streams.contacts import ContactPartition
+from streams.events import EventError
+from streams.feedback import FeedbackPartition
+from streams.measures import bin_of
+from streams.partition import Limits, Partition
+from streams.people import AgentPartition
+from streams.policy import Policies
+
+#: Kafka's mark of a record's timestamp that the broker set when it appended it.
+LOG_APPEND_TIME: Final = 1
+
+log = structlog.get_logger()
+
+
+class RefusedError(Exception):
+    """The store has another head than the one that was worked from: somebody else commits, or it went back."""
+
+
+def wall_clock() -> int:
+    """Return the time, in ms since 1970."""
+    return int(time() * 1000)
+
+
+class Context(msgspec.Struct, frozen=True):
+    """What all processors share."""
+
+    store: Store
+    office: DeadLetterOffice
+    policies: Policies
+    limits: Limits
+    retention: Retention
+    clock: Callable[[], int] = wall_clock
+
+
+class Processor:
+    """Counts one partition of one topic. ``topic`` is the event contract's name, ``name`` that in the store."""
+
+    def __init__(self, topic: str, name: str, context: Context) -> None:
+        self.name = name
+        self._topic = topic
+        self._context = context
+        self._store = InsistentStore(context.store, lambda: self.revoked)
+        self._head: Head
+        self._next = 0
+        self._partition: Partition
+        self._ledger: Ledger
+        self._increments: Counter[str] = Counter()
+        self._beat = Beat(0, 0, 0, None)
+        self._read_at = monotonic()
+        self._lock = asyncio.Lock()
+        #: Set when the partition is taken away: whatever it still tries, it gives up.
+        self.revoked = False
+
+    async def load(self, oldest: int, end: int) -> int:
+        """Take up what was committed; return the offset to read on at.
+
+        Kafka holds ``oldest`` up to before ``end``. If what is stored lies outside, records are gone that were
+        never counted, or the topic was made anew: that is said, counted, and read on from the oldest.
+        """
+        async with self._lock:
+            loaded = await self._store.load(self.name)
+            self._partition = _partition(self._topic, loaded, self._context)
+            self._ledger = Ledger(self.name, loaded, self._context.retention)
+            self._head, self._next = loaded.head, loaded.head.offset
+            self._read_at = monotonic()
+            if not oldest <= self._next <= end:
+                if self._head != NOTHING:
+                    self._increments["offset_resets"] += 1
+                    log.warning(
+                        "Kafka no longer holds the stored offset",
+                        partition=self.name,
+                        stored=self._next,
+                        oldest=oldest,
+                        end=end,
+                    )
+                self._next = oldest
+            return self._next
+
+    async def process(self, records: Sequence[Record], end: int | None) -> None:
+        """Count a batch, in the order of its offsets, and commit it; ``end`` is the partition's next free offset.
+
+        Records below the stored offset were counted before and are skipped. Raise RefusedError.
+        """
+        async with self._lock:
+            fresh = [record for record in records if record.offset >= self._next]
+            if not fresh:
+                return
+            events, letters = self._decode(fresh)
+            await self._recall([at for _, at, _ in events])
+            self._count(events, letters)
+            if letters:
+                await self._context.office.send(letters)
+            last = fresh[-1]
+            await self._commit(last.offset + 1, self._beat_of(last, end))
+
+    async def tick(self, end: int | None) -> None:
+        """Give a sign of life; carry the watermark on while nothing comes. Raise RefusedError."""
+        async with self._lock:
+            elapsed, self._read_at = int((monotonic() - self._read_at) * 1000), monotonic()
+            if end is None:
+                return  # how far behind it is is not known yet
+            behind = max(0, end - self._next)
+            if not behind and self._partition.watermark is not None:
+                self._partition.advance(self._partition.watermark + elapsed)
+            lag = self._beat.lag_ms + elapsed if behind else 0
+            self._beat = Beat(self._context.clock(), lag, behind, self._partition.watermark)
+            if self._partition.changed:
+                await self._commit(self._next, self._beat)
+            elif not await self._store.beat(self.name, self._head, self._beat):
+                self._increments["refused"] += 1
+                raise RefusedError(self.name)
+
+    def _decode(self, records: Sequence[Record]) -> tuple[list[tuple[Any, int, Record]], list[DeadLetter]]:
+        """Return (event, its time, record) of what can be read, and a letter for the rest."""
+        events: list[tuple[Any, int, Record]] = []
+        letters: list[DeadLetter] = []
+        for record in records:
+            try:
+                event = ev.decode(self._topic, record.value)
+                ev.check_key(event, record.key)
+            except EventError as error:
+                letters.append(DeadLetter(record, error.reason, str(error)))
+            else:
+                events.append((event, ev.milliseconds(event.time), record))
+        return events, letters
+
+    async def _recall(self, times: list[int]) -> None:
+        """Have the settled ids at hand that events of ``times`` may ask for."""
+        settled = self._partition.settled
+        hours = self._partition.hours_wanted(times)
+        if hours:
+            settled.learn(await self._store.settled(self.name, hours))
+
+    def _count(self, events: list[tuple[Any, int, Record]], letters: list[DeadLetter]) -> None:
+        clock = self._context.clock()
+        count, types = self._partition.count, ev.TYPE_OF
+        for event, at, record in events:
+            now = record.timestamp if record.timestamp_type == LOG_APPEND_TIME else clock
+            try:
+                count(event, at, now)
+            except EventError as error:
+                letters.append(DeadLetter(record, error.reason, str(error)))
+            else:
+                self._increments["event:" + types[type(event)]] += 1
+        self._increments.update("dead:" + letter.reason for letter in letters)
+
+    def _beat_of(self, last: Record, end: int | None) -> Beat:
+        now = self._context.clock()
+        behind = max(0, (end or 0) - last.offset - 1)
+        lag = max(0, now - last.timestamp) if behind else 0
+        self._read_at = monotonic()
+        self._beat = Beat(now, lag, behind, self._partition.watermark)
+        return self._beat
+
+    async def _commit(self, offset: int, beat: Beat) -> None:
+        started, change = monotonic(), self._partition.take()
+        increments, self._increments = dict(self._increments), Counter()
+        commit = await self._ledger.commit_of(self._store, change, offset, beat, increments)
+        head = await self._store.commit(self.name, self._head, commit)
+        if head is None:
+            self._increments["refused"] += 1
+            raise RefusedError(self.name)
+        self._head, self._next = head, offset
+        took = int((monotonic() - started) * 1000)
+        self._increments.update({f"commit:{bin_of(took)}": 1, "commit_ms": took})
+
+
+def _partition(topic: str, loaded: Loaded, context: Context) -> Partition:
+    """Return the counting of one partition, from what was committed."""
+    if topic == ev.AGENTS:
+        return AgentPartition(context.policies, context.limits, watermark=loaded.watermark, packed=loaded.open)
+    if topic == ev.FEEDBACK:
+        return FeedbackPartition(context.limits, loaded.watermark)
+    return ContactPartition(
+        context.policies, context.limits, watermark=loaded.watermark, places=loaded.totals, packed=loaded.open
+    )

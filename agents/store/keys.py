@@ -1,0 +1,97 @@
+"""The names and forms of what is kept in Redis.
+
+All keys of a partition carry its name as their hash tag, so on a Redis Cluster they share one slot and one
+script may touch them together. Rows are MessagePack maps, measure -> amount; a place is written
+``channel:queue`` (a channel holds no colon).
+"""
+
+from collections.abc import Iterable, Mapping
+
+import msgspec
+
+from agents.store.api import Beat, Delta
+from streams.contact import Place
+from streams.measures import Row
+from streams.partition import Now
+
+#: The set of all partitions' names.
+PARTITIONS = "callwatch:partitions"
+
+pack = msgspec.msgpack.Encoder().encode
+unpack_row = msgspec.msgpack.Decoder(Row).decode
+unpack_totals = msgspec.msgpack.Decoder(tuple[Row, Row]).decode
+unpack_now = msgspec.msgpack.Decoder(Now).decode
+unpack_delta = msgspec.msgpack.Decoder(Delta).decode
+unpack_beat = msgspec.msgpack.Decoder(Beat).decode
+
+
+class Keys:
+    """The keys of one partition."""
+
+    def __init__(self, partition: str) -> None:
+        self._tag = f"callwatch:{{{partition}}}:"
+        #: offset, token, schema, beat
+        self.head = self._tag + "head"
+        #: id -> packed open contact or agent
+        self.open = self._tag + "open"
+        #: id -> what the board shows of it
+        self.now = self._tag + "now"
+        #: place -> (counters, owed)
+        self.totals = self._tag + "totals"
+        #: name -> count, of the pipeline itself
+        self.stats = self._tag + "stats"
+        #: which buckets there are: f<number>, i<number>, s<hour>
+        self.buckets = self._tag + "buckets"
+        #: the last commits, for the readers: base token, token, delta
+        self.log = self._tag + "log"
+
+    def fine(self, number: int) -> str:
+        """Return the key of a fine bucket: place -> row."""
+        return f"{self._tag}fine:{number}"
+
+    def interval(self, number: int) -> str:
+        """Return the key of an interval: place -> row."""
+        return f"{self._tag}interval:{number}"
+
+    def settled(self, hour: int) -> str:
+        """Return the key of the digests of the ids settled in an hour."""
+        return f"{self._tag}settled:{hour}"
+
+
+def field(place: Place) -> str:
+    """Return a place as a hash field."""
+    return f"{place[1]}:{place[0]}"
+
+
+def place(name: bytes) -> Place:
+    """Return the place that a hash field stands for."""
+    channel, queue = name.decode().split(":", 1)
+    return queue, channel
+
+
+def packed_rows(rows: Mapping[Place, object]) -> list[str | bytes]:
+    """Return rows as alternating fields and values."""
+    flat: list[str | bytes] = []
+    for where, row in rows.items():
+        flat += (field(where), pack(row))
+    return flat
+
+
+def pairs(flat: list[bytes]) -> Iterable[tuple[bytes, bytes]]:
+    """Return what Redis gives as one flat list as pairs."""
+    return zip(flat[::2], flat[1::2], strict=True)
+
+
+def rows(flat: list[bytes]) -> dict[Place, Row]:
+    """Return a bucket's hash as rows."""
+    return {place(name): unpack_row(value) for name, value in pairs(flat)}
+
+
+def totals(flat: list[bytes]) -> dict[Place, tuple[Row, Row]]:
+    """Return the hash of totals as (counters, owed) by place."""
+    return {place(name): unpack_totals(value) for name, value in pairs(flat)}
+
+
+def numbers(members: Iterable[bytes], kind: str) -> set[int]:
+    """Return the numbers of the buckets of one kind."""
+    return {int(member[1:]) for member in members if member[:1] == kind.encode()}

@@ -1,0 +1,234 @@
+"""The open contacts of one partition: events in, facts measured, timers run by the watermark."""
+
+from collections.abc import Mapping
+from heapq import heapify, heappop, heappush
+from typing import Final
+
+import msgspec
+
+from streams.contact import (
+    KIND_OF,
+    Fact,
+    Kind,
+    Place,
+    State,
+    Step,
+    Walk,
+    advance,
+    difference,
+    expiry,
+    facts,
+)
+from streams.events import ContactEvent, ContactLeftQueue, ContactQueued
+from streams.measures import RECORDERS
+from streams.partition import Change, Limits, Partition
+from streams.policy import Policies
+
+#: The queue under which all are counted that queues.yaml does not list, beyond the limit.
+OTHER: Final = "other"
+
+_NEVER: Final = 1 << 62
+
+
+class Contact:
+    """One open contact: the set of its events, and the walk through them."""
+
+    __slots__ = ("due", "keep_until", "last", "seen", "shown", "steps", "walk")
+
+    def __init__(self, seen: int, keep_until: int = 0) -> None:
+        self.steps: dict[str, Step] = {}
+        self.walk = Walk()
+        self.last: Step | None = None
+        #: The time of its latest event, of whatever kind.
+        self.seen = seen
+        #: Not settled before the watermark gets here: the rest of a contact that comes late may come as well.
+        self.keep_until = keep_until
+        #: When its timer rings next.
+        self.due = _NEVER
+        #: The wait that the board was told of.
+        self.shown: tuple[Place, int] | None = None
+
+
+class PackedContact(msgspec.Struct, array_like=True):
+    """An open contact as the store keeps it."""
+
+    seen: int
+    keep_until: int
+    lost_at: int
+    steps: list[Step]
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(PackedContact).decode
+
+
+class ContactPartition(Partition):
+    """Counts the contacts of one partition."""
+
+    def __init__(
+        self,
+        policies: Policies,
+        limits: Limits,
+        *,
+        watermark: int | None = None,
+        places: Mapping[Place, object] | None = None,
+        packed: Mapping[str, bytes] | None = None,
+    ) -> None:
+        """Start from what was committed: the watermark, the places known, the open contacts."""
+        super().__init__(limits, watermark)
+        self.policies = policies
+        self.contacts: dict[str, Contact] = {}
+        self._timers: list[tuple[int, str]] = []
+        self._names = {queue: queue for queue, _ in places or {}} | {queue: queue for queue in policies.queues}
+        self._unlisted = len(set(self._names) - set(policies.queues) - {OTHER})
+        for contact_id, data in (packed or {}).items():
+            self._unpack(contact_id, data)
+
+    def _count(self, event: ContactEvent, at: int) -> None:
+        contact_id = event.contact_id
+        contact = self.contacts.get(contact_id)
+        if contact is None:
+            contact = self._open(contact_id, at)
+        kind = KIND_OF.get(type(event))
+        if kind is not None:
+            self._add(contact, (at, kind, event.id, self._detail(event), event.channel))
+        contact.seen = max(contact.seen, at)
+        self._follow(contact_id, contact)
+        self._change.open[contact_id] = b""  # packed when the change is taken
+
+    def take(self) -> Change:
+        """Return what changed since the last call, the open contacts packed."""
+        for contact_id, packed in self._change.open.items():
+            if packed is not None:
+                self._change.open[contact_id] = _pack(self.contacts[contact_id])
+        return super().take()
+
+    def _open(self, contact_id: str, at: int) -> Contact:
+        self._refuse_if_over(contact_id, at)
+        late = self.watermark is not None and at < self.watermark - self.limits.settling_ms
+        keep_until = (self.watermark or 0) + self.limits.settling_ms if late else 0
+        contact = self.contacts[contact_id] = Contact(at, keep_until)
+        return contact
+
+    def _detail(self, event: ContactEvent) -> str:
+        if isinstance(event, ContactQueued):
+            return self._name(event.queue)
+        return event.reason if isinstance(event, ContactLeftQueue) else ""
+
+    def _name(self, queue: str) -> str:
+        """Return the name that ``queue`` is counted under."""
+        name = self._names.get(queue)
+        if name is None:
+            if self._unlisted >= self.limits.unlisted_queues:
+                return OTHER
+            self._unlisted += 1
+            name = self._names[queue] = queue
+        return name
+
+    def _add(self, contact: Contact, step: Step) -> None:
+        """Add an event to the set of its contact and note what follows."""
+        if step[2] in contact.steps:
+            return
+        noted: list[Fact] = []
+        if contact.last is None or step > contact.last:
+            contact.last = step
+            contact.steps[step[2]] = step
+            advance(contact.walk, step, noted)
+        else:
+            noted = self._insert(contact, step)
+        for fact in noted:
+            self._note(fact)
+
+    def _insert(self, contact: Contact, step: Step) -> list[Fact]:
+        """Add an event that comes before one already seen; return facts(with it) - facts(without it)."""
+        _, before = facts(contact.steps.values())
+        if contact.walk.state == State.LOST:
+            before.append(
+                (1, "lost", contact.walk.lost_at, contact.walk.place, contact.walk.lost_at - contact.walk.since)
+            )
+        contact.steps[step[2]] = step
+        contact.walk, after = facts(contact.steps.values())
+        self._expire(contact, after)
+        return difference(after, before)
+
+    def _expire(self, contact: Contact, noted: list[Fact]) -> None:
+        """Note a wait as lost once the watermark has passed the longest credible one."""
+        walk = contact.walk
+        if walk.state == State.WAITING:
+            step = expiry(walk, self.policies.of(walk.place[0]).longest_credible_wait_ms)
+            if self.watermark is not None and step[0] <= self.watermark:
+                advance(walk, step, noted)
+
+    def _note(self, fact: Fact) -> None:
+        sign, name, at, place, duration = fact
+        RECORDERS[name](self._row(at, place), sign, at, duration, self.policies.of(place[0]))
+
+    def _follow(self, contact_id: str, contact: Contact) -> None:
+        """Tell the board if the contact began or stopped waiting, and set its timer."""
+        walk = contact.walk
+        shown = (walk.place, walk.since) if walk.state == State.WAITING else None
+        if shown != contact.shown:
+            contact.shown = shown
+            self._change.now[contact_id] = (*walk.place, walk.since) if shown else None
+        due = self._due(contact)
+        if due < contact.due:
+            contact.due = due
+            heappush(self._timers, (due, contact_id))
+            self._clear_timers()
+
+    def _clear_timers(self) -> None:
+        """Drop timers that were set anew, once they are most of all: a wait's runs hours, a call only minutes."""
+        if len(self._timers) > 4 * len(self.contacts) + 1_000:
+            self._timers = [(contact.due, name) for name, contact in self.contacts.items() if contact.due < _NEVER]
+            heapify(self._timers)
+
+    def _due(self, contact: Contact) -> int:
+        """Return the watermark at which something happens to the contact by itself."""
+        walk, limits = contact.walk, self.limits
+        if walk.state == State.WAITING:
+            return walk.since + self.policies.of(walk.place[0]).longest_credible_wait_ms
+        if walk.ended is None:
+            due = contact.seen + limits.open_ms
+        else:
+            due = walk.ended + (max(limits.settling_ms, limits.wrap_up_ms) if walk.work else limits.settling_ms)
+        return max(due, contact.keep_until)
+
+    def _on_watermark(self, watermark: int) -> None:
+        while self._timers and self._timers[0][0] <= watermark:
+            due, contact_id = heappop(self._timers)
+            contact = self.contacts.get(contact_id)
+            if contact is not None and contact.due == due:
+                self._ring(contact_id, contact, watermark)
+
+    def _ring(self, contact_id: str, contact: Contact, watermark: int) -> None:
+        contact.due = _NEVER
+        noted: list[Fact] = []
+        self._expire(contact, noted)
+        for fact in noted:
+            self._note(fact)
+            self._change.open[contact_id] = b""
+        if contact.walk.state != State.WAITING and self._due(contact) <= watermark:
+            del self.contacts[contact_id]
+            if contact.shown is not None:
+                self._change.now[contact_id] = None
+            self._settle(contact_id)
+        else:
+            self._follow(contact_id, contact)
+
+    def _unpack(self, contact_id: str, data: bytes) -> None:
+        packed = _decode(data)
+        contact = self.contacts[contact_id] = Contact(packed.seen, packed.keep_until)
+        contact.steps = {step[2]: step for step in packed.steps}
+        contact.walk, _ = facts(packed.steps)
+        if packed.lost_at:
+            advance(contact.walk, (packed.lost_at, Kind.EXPIRED, "", "", ""), [])
+        contact.last = max(packed.steps, default=None)
+        walk = contact.walk
+        contact.shown = (walk.place, walk.since) if walk.state == State.WAITING else None
+        contact.due = self._due(contact)
+        heappush(self._timers, (contact.due, contact_id))
+
+
+def _pack(contact: Contact) -> bytes:
+    lost_at = contact.walk.lost_at if contact.walk.state == State.LOST else 0
+    return _encode(PackedContact(contact.seen, contact.keep_until, lost_at, list(contact.steps.values())))

@@ -1,0 +1,108 @@
+"""Formulas: from measures to the figures that people steer by.
+
+Averages, ratios and percentiles are made last, from sums. A ratio of nothing is None: never 0, 1 or NaN.
+Throughout, a is answered, b abandoned, _T within the target, s short abandons.
+"""
+
+from collections.abc import Mapping
+from math import ceil
+from typing import Final
+
+from streams.measures import LEFT, Histogram, Measure, bins, middle_of
+from streams.policy import SECOND_MS
+
+#: The percentiles of a wait that the API gives.
+PERCENTILES: Final = (50, 90, 95, 99)
+
+
+def ratio(top: float, bottom: float) -> float | None:
+    """Return ``top / bottom``, or None where there is nothing to divide by."""
+    return top / bottom if bottom else None
+
+
+def left(row: Mapping[int, int]) -> int:
+    """Return how many visits left without being answered and without giving up, for whatever reason."""
+    return sum(row.get(measure, 0) for measure in LEFT)
+
+
+def counts(row: Mapping[int, int]) -> dict[str, int]:
+    """Return the counts of ``row`` by the names that the API gives them."""
+    get = row.get
+    return {
+        "offered": get(Measure.OFFERED, 0),
+        "answered": get(Measure.ANSWERED, 0),
+        "answered_within_target": get(Measure.ANSWERED_WITHIN_TARGET, 0),
+        "abandoned": get(Measure.ABANDONED, 0),
+        "abandoned_within_target": get(Measure.ABANDONED_WITHIN_TARGET, 0),
+        "short_abandoned": get(Measure.SHORT_ABANDONED, 0),
+        "left": left(row),
+        "lost": get(Measure.LOST, 0),
+        "handled": get(Measure.HANDLED, 0),
+    }
+
+
+def service_level(row: Mapping[int, int]) -> dict[str, float | None]:
+    """Return service level by each of its definitions, by the names of ``policy.FORMULAS``.
+
+    Definitions as in the field's guides (ICMI's four and two more): they differ in what an abandon counts for.
+    """
+    get = row.get
+    a, b = get(Measure.ANSWERED, 0), get(Measure.ABANDONED, 0)
+    a_in, b_in = get(Measure.ANSWERED_WITHIN_TARGET, 0), get(Measure.ABANDONED_WITHIN_TARGET, 0)
+    return {
+        "answered_of_offered": ratio(a_in, a + b),
+        "answered_of_answered": ratio(a_in, a),
+        "abandoned_in_target_met": ratio(a_in + b_in, a + b),
+        "abandoned_in_target_ignored": ratio(a_in, a + b - b_in),
+        "short_abandoned_ignored": ratio(a_in, a + b - get(Measure.SHORT_ABANDONED, 0)),
+        "left_missed": ratio(a_in, a + b + left(row)),
+    }
+
+
+def live_service_level(row: Mapping[int, int], waiting_past_target: int) -> float | None:
+    """Return answered_of_offered in which everybody who waits past the target now counts as missed."""
+    ended = row.get(Measure.ANSWERED, 0) + row.get(Measure.ABANDONED, 0)
+    return ratio(row.get(Measure.ANSWERED_WITHIN_TARGET, 0), ended + waiting_past_target)
+
+
+def abandonment_rate(row: Mapping[int, int]) -> float | None:
+    """Return b / (a + b)."""
+    b = row.get(Measure.ABANDONED, 0)
+    return ratio(b, row.get(Measure.ANSWERED, 0) + b)
+
+
+def average_speed_of_answer(row: Mapping[int, int]) -> float | None:
+    """Return the mean wait of the answered, in seconds."""
+    return ratio(row.get(Measure.WAIT_ANSWERED_MS, 0), row.get(Measure.ANSWERED, 0) * SECOND_MS)
+
+
+def handle_ms(row: Mapping[int, int]) -> int:
+    """Return talk, hold inside it, and wrap-up, in ms."""
+    return row.get(Measure.TALK_MS, 0) + row.get(Measure.WRAP_UP_MS, 0)
+
+
+def average_handle_time(row: Mapping[int, int]) -> float | None:
+    """Return (talk + wrap-up) / handled, in seconds; hold lies inside talk."""
+    return ratio(handle_ms(row), row.get(Measure.HANDLED, 0) * SECOND_MS)
+
+
+def percentile(row: Mapping[int, int], histogram: Histogram, percent: int) -> float | None:
+    """Return the nearest-rank percentile in seconds, at most 5 % from the exact one; None of nothing."""
+    found = list(bins(row, histogram))
+    rank = ceil(percent * sum(count for _, count in found) / 100)
+    seen = 0
+    for number, count in found:
+        seen += count
+        if seen >= rank:
+            return middle_of(number) / SECOND_MS
+    return None
+
+
+def percentiles(row: Mapping[int, int], histogram: Histogram) -> dict[str, float | None]:
+    """Return the percentiles of ``PERCENTILES`` in seconds: {"p50": ..., ...}."""
+    return {f"p{percent}": percentile(row, histogram, percent) for percent in PERCENTILES}
+
+
+def occupancy(busy_ms: float, available_ms: float) -> float | None:
+    """Return busy / (busy + available): the share of their staffed time that agents work on contacts."""
+    return ratio(busy_ms, busy_ms + available_ms)

@@ -1,0 +1,195 @@
+"""The catalogue of what is counted. Every measure adds up: over queues, channels, partitions, buckets.
+
+A ``Row`` holds the measures of one place in one bucket, sparse: measure -> amount. Counts are whole numbers,
+durations whole milliseconds, so sums are exact in any order. Histogram bins are measures too, from their
+histogram's base upwards. The numbers are part of the store's format: never reuse one.
+"""
+
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from enum import IntEnum
+from typing import Final
+
+from streams.contact import Fact
+from streams.policy import DAY_MS, Promise
+
+Row = dict[int, int]
+
+
+class Measure(IntEnum):
+    """What is counted, and in the comment, in what."""
+
+    OFFERED = 1  # visits
+    ANSWERED = 2  # visits
+    ANSWERED_WITHIN_TARGET = 3  # visits
+    ABANDONED = 4  # visits
+    ABANDONED_WITHIN_TARGET = 5  # visits
+    SHORT_ABANDONED = 6  # visits
+    LEFT_OVERFLOW = 7  # visits
+    LEFT_TIMEOUT = 8  # visits
+    LEFT_EXIT_KEY = 9  # visits
+    LEFT_CALLBACK = 10  # visits
+    LEFT_EMPTY = 11  # visits
+    LEFT_WITHDRAWN = 12  # visits
+    LOST = 13  # visits
+    HANDLED = 14  # contacts
+    WAIT_ANSWERED_MS = 15
+    WAIT_ABANDONED_MS = 16
+    TALK_MS = 17
+    HOLD_MS = 18
+    WRAP_UP_MS = 19
+    #: The moments at which a wait or an agent's state ended, less those at which one began, in ms since 1970:
+    #: with it the time-weighted average of a level adds up too (``windows.level_time``).
+    MOMENTS_MS = 20
+    STATE_ENTERED = 21  # agents
+    STATE_EXITED = 22  # agents
+
+
+class Histogram(IntEnum):
+    """The bases of the histograms' bins."""
+
+    WAIT_ANSWERED = 1_000
+    WAIT_ABANDONED = 2_000
+    HANDLE_TIME = 3_000
+
+
+LEFT: Final = tuple(measure for measure in Measure if measure.name.startswith("LEFT_"))
+
+#: A visit that has one of these no longer waits.
+EXITS: Final = (Measure.ANSWERED, Measure.ABANDONED, *LEFT, Measure.LOST)
+
+#: Upper bounds of the Prometheus histograms, in ms; bins end on them, so the counts below them are exact.
+WAIT_BOUNDS_MS: Final = tuple(
+    s * 1_000 for s in (5, 10, 15, 20, 30, 45, 60, 90, 120, 180, 300, 600, 1_200, 1_800, 3_600)
+)
+HANDLE_BOUNDS_MS: Final = tuple(s * 1_000 for s in (15, 30, 60, 120, 180, 240, 300, 420, 600, 900, 1_800, 3_600, 7_200))
+
+
+def _edges(growth: float, last: int, also: Iterable[int]) -> tuple[int, ...]:
+    edges = {0, *also}
+    edge = 1
+    while edge < last:
+        edges.add(edge)
+        edge = max(edge + 1, int(edge * growth))
+    return tuple(sorted({*edges, last}))
+
+
+#: Upper edges of the bins, inclusive. They grow by a tenth, so that the geometric middle of a bin is within
+#: sqrt(1.1) - 1 = 4.9 % of everything in it. What is longer than 30 days goes to the last.
+EDGES: Final = _edges(1.1, 30 * DAY_MS, (*WAIT_BOUNDS_MS, *HANDLE_BOUNDS_MS))
+
+
+def bin_of(duration_ms: int) -> int:
+    """Return the number of the bin that ``duration_ms`` falls into."""
+    return min(bisect_left(EDGES, duration_ms), len(EDGES) - 1)
+
+
+def middle_of(number: int) -> float:
+    """Return the duration, in ms, that stands for all in bin ``number``: the geometric middle."""
+    return 0.0 if number == 0 else float((EDGES[number - 1] + 1) * EDGES[number]) ** 0.5
+
+
+def add(row: Row, other: Mapping[int, int], sign: int = 1) -> None:
+    """Add ``other`` to ``row``, or take it away; what comes to nothing is dropped."""
+    for measure, amount in other.items():
+        total = row.get(measure, 0) + sign * amount
+        if total:
+            row[measure] = total
+        else:
+            row.pop(measure, None)
+
+
+def total(rows: Iterable[Mapping[int, int]]) -> Row:
+    """Return the sum of ``rows``."""
+    result: Row = {}
+    for row in rows:
+        add(result, row)
+    return result
+
+
+def bins(row: Mapping[int, int], histogram: Histogram) -> Iterator[tuple[int, int]]:
+    """Yield (bin, count) of one histogram, shortest first."""
+    for key in sorted(key for key in row if histogram <= key < histogram + 1_000):
+        yield key - histogram, row[key]
+
+
+def exited(row: Mapping[int, int]) -> int:
+    """Return how many visits stopped waiting."""
+    return sum(row.get(measure, 0) for measure in EXITS)
+
+
+def _offered(row: Row, sign: int, at: int, _duration: int, _promise: Promise) -> None:
+    row[Measure.OFFERED] = row.get(Measure.OFFERED, 0) + sign
+    row[Measure.MOMENTS_MS] = row.get(Measure.MOMENTS_MS, 0) - sign * at
+
+
+def _exit(row: Row, measure: int, sign: int, at: int) -> None:
+    row[measure] = row.get(measure, 0) + sign
+    row[Measure.MOMENTS_MS] = row.get(Measure.MOMENTS_MS, 0) + sign * at
+
+
+def _answered(row: Row, sign: int, at: int, wait: int, promise: Promise) -> None:
+    _exit(row, Measure.ANSWERED, sign, at)
+    row[Measure.WAIT_ANSWERED_MS] = row.get(Measure.WAIT_ANSWERED_MS, 0) + sign * wait
+    if wait <= promise.threshold_ms:
+        row[Measure.ANSWERED_WITHIN_TARGET] = row.get(Measure.ANSWERED_WITHIN_TARGET, 0) + sign
+    key = Histogram.WAIT_ANSWERED + bin_of(wait)
+    row[key] = row.get(key, 0) + sign
+
+
+def _abandoned(row: Row, sign: int, at: int, wait: int, promise: Promise) -> None:
+    _exit(row, Measure.ABANDONED, sign, at)
+    row[Measure.WAIT_ABANDONED_MS] = row.get(Measure.WAIT_ABANDONED_MS, 0) + sign * wait
+    if wait <= promise.threshold_ms:
+        row[Measure.ABANDONED_WITHIN_TARGET] = row.get(Measure.ABANDONED_WITHIN_TARGET, 0) + sign
+    if wait < promise.short_abandon_ms:
+        row[Measure.SHORT_ABANDONED] = row.get(Measure.SHORT_ABANDONED, 0) + sign
+    key = Histogram.WAIT_ABANDONED + bin_of(wait)
+    row[key] = row.get(key, 0) + sign
+
+
+def _handled(row: Row, sign: int, _at: int, talk: int, _promise: Promise) -> None:
+    row[Measure.HANDLED] = row.get(Measure.HANDLED, 0) + sign
+    row[Measure.TALK_MS] = row.get(Measure.TALK_MS, 0) + sign * talk
+
+
+def _handle_time(row: Row, sign: int, _at: int, duration: int, _promise: Promise) -> None:
+    key = Histogram.HANDLE_TIME + bin_of(duration)
+    row[key] = row.get(key, 0) + sign
+
+
+def _held(row: Row, sign: int, _at: int, hold: int, _promise: Promise) -> None:
+    row[Measure.HOLD_MS] = row.get(Measure.HOLD_MS, 0) + sign * hold
+
+
+def _wrapped(row: Row, sign: int, _at: int, wrap: int, _promise: Promise) -> None:
+    row[Measure.WRAP_UP_MS] = row.get(Measure.WRAP_UP_MS, 0) + sign * wrap
+
+
+Recorder = Callable[[Row, int, int, int, Promise], None]
+
+
+def _exit_recorder(measure: Measure) -> Recorder:
+    def record_exit(row: Row, sign: int, at: int, _duration: int, _promise: Promise) -> None:
+        _exit(row, measure, sign, at)
+
+    return record_exit
+
+
+#: What each fact adds to its row: (row, sign, at, duration, promise) -> None.
+RECORDERS: Final[dict[str, Recorder]] = {
+    "offered": _offered,
+    "answered": _answered,
+    "abandoned": _abandoned,
+    "handled": _handled,
+    "handle_time": _handle_time,
+    "held": _held,
+    "wrapped": _wrapped,
+    **{measure.name.lower(): _exit_recorder(measure) for measure in (*LEFT, Measure.LOST)},
+}
+
+
+def record(row: Row, fact: Fact, promise: Promise) -> None:
+    """Add what ``fact`` measures to ``row``, judged by the queue's ``promise``."""
+    sign, name, at, _, duration = fact
+    RECORDERS[name](row, sign, at, duration, promise)

@@ -1,0 +1,183 @@
+"""One partition's events in, changes out. Pure: its clock is the watermark, and what it needs is passed in.
+
+Every partition of a topic counts for itself: all events of a contact (of an agent) come by the same one.
+``Partition`` keeps what all kinds share: the watermark, what is remembered of the settled, the change so far.
+``contacts.ContactPartition`` and ``people.AgentPartition`` say what an event means.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Mapping
+from hashlib import blake2b
+from typing import Any, Final
+
+import msgspec
+
+from streams.contact import Place
+from streams.events import Envelope, EventError
+from streams.measures import Row
+from streams.policy import DAY_MS, HOUR_MS, MINUTE_MS
+from streams.windows import Buckets, fine
+
+#: The bytes that are remembered of a settled id.
+DIGEST_BYTES: Final = 8
+
+#: What the board has to know of somebody now: a waiting contact's (queue, channel, since ms), an agent's
+#: (state, since ms, queues).
+Now = tuple[Any, ...]
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True):
+    """How late, how long, how many. Durations in ms."""
+
+    #: An event behind the watermark by more than this may find its contact settled.
+    settling_ms: int = 10 * MINUTE_MS
+    #: A contact with work to wrap up waits this long for it, instead of the settling time.
+    wrap_up_ms: int = 30 * MINUTE_MS
+    #: A contact that never ended is settled this long after its last event.
+    open_ms: int = DAY_MS
+    #: A settled id is remembered this long.
+    remember_ms: int = 7 * DAY_MS
+    #: An event further ahead of now than this is refused.
+    future_ms: int = MINUTE_MS
+    #: Queues that queues.yaml does not list are counted under their own name up to this many, then as ``other``.
+    unlisted_queues: int = 200
+
+
+class Change(msgspec.Struct):
+    """What some events have changed; ``take`` hands it out for the commit."""
+
+    watermark: int | None = None
+    #: fine bucket -> place -> what to add
+    deltas: Buckets = {}
+    #: id -> its packed state, or None where it is no longer open
+    open: dict[str, bytes | None] = {}
+    #: id -> what the board shows of it, or None where there is nothing to show
+    now: dict[str, Now | None] = {}
+    #: hour -> digests of the ids settled in it
+    settled: dict[int, list[bytes]] = {}
+
+
+def digest(name: str) -> bytes:
+    """Return what is remembered of a settled id."""
+    return blake2b(name.encode(), digest_size=DIGEST_BYTES).digest()
+
+
+class Settled:
+    """The settled ids that are at hand, by the hour of the watermark that they were settled in.
+
+    They are only asked for when an event comes more than the settling time late, so they stay in the store
+    until then: ``missing`` says which hours are wanted, ``learn`` takes them.
+    """
+
+    def __init__(self) -> None:
+        self._hours: dict[int, set[bytes]] = {}
+
+    def missing(self, oldest: int, watermark: int) -> list[int]:
+        """Return the hours not yet at hand in which an id with an event at ``oldest`` can have been settled."""
+        return [hour for hour in range(oldest // HOUR_MS, watermark // HOUR_MS + 1) if hour not in self._hours]
+
+    def learn(self, hours: Mapping[int, bytes]) -> None:
+        """Take the digests of some hours, as the store keeps them: one after the other."""
+        for hour, digests in hours.items():
+            cut = range(0, len(digests), DIGEST_BYTES)
+            self._hours[hour] = {digests[start : start + DIGEST_BYTES] for start in cut}
+
+    def add(self, hour: int, name: bytes, watermark: int) -> None:
+        """Remember an id settled now, if its hour is at hand or new since others are."""
+        if not self._hours:
+            return
+        if hour > max(self._hours):
+            self._hours.update((new, set()) for new in range(max(self._hours) + 1, hour + 1))
+        if hour in self._hours:
+            self._hours[hour].add(name)
+        if watermark // HOUR_MS - min(self._hours) > self.HOURS_AT_HAND:
+            self._hours.clear()
+
+    #: More than a day at hand would be memory for what hardly ever comes; the store still has it.
+    HOURS_AT_HAND: Final = 24 * 7
+
+    def __contains__(self, name: bytes) -> bool:
+        return any(name in digests for digests in self._hours.values())
+
+
+class Partition(ABC):
+    """What counting keeps of one partition between two events."""
+
+    def __init__(self, limits: Limits, watermark: int | None) -> None:
+        self.limits = limits
+        self.watermark = watermark
+        self.settled = Settled()
+        self._change = Change(watermark=watermark)
+
+    def count(self, event: Envelope, at: int, now: int) -> None:
+        """Count one event that happened at ``at`` and arrived at ``now`` (both ms).
+
+        Raise EventError where it cannot count: ``future``, ``settled`` or ``too_late``.
+        """
+        if at - now > self.limits.future_ms:
+            raise EventError("future", f"{(at - now) / 1000:.0f} s ahead of now; a source's clock is wrong")
+        self._count(event, at)
+        if self.watermark is None or at > self.watermark:
+            self.advance(at)
+
+    def hours_wanted(self, times: Collection[int]) -> list[int]:
+        """Return the hours whose settled ids have to be at hand before events of ``times`` are counted."""
+        if not times:
+            return []
+        oldest, newest = min(times), max(times)
+        if self.watermark is not None:
+            newest = max(newest, self.watermark)
+        if oldest >= newest - self.limits.settling_ms:
+            return []
+        return self.settled.missing(max(oldest, newest - self.limits.remember_ms), newest)
+
+    def advance(self, watermark: int) -> None:
+        """Carry the watermark on; it never goes back."""
+        if self.watermark is None or watermark > self.watermark:
+            self.watermark = watermark
+            self._change.watermark = watermark
+            self._on_watermark(watermark)
+
+    @property
+    def changed(self) -> bool:
+        """Tell whether there is anything to commit but the watermark."""
+        change = self._change
+        return bool(change.deltas or change.open or change.now or change.settled)
+
+    def take(self) -> Change:
+        """Return what changed since the last call."""
+        change, self._change = self._change, Change(watermark=self.watermark)
+        return change
+
+    @abstractmethod
+    def _count(self, event: Any, at: int) -> None: ...
+
+    def _on_watermark(self, watermark: int) -> None:  # noqa: B027 -- contacts alone have timers
+        """Do what becomes due at ``watermark``: here, nothing."""
+
+    def _refuse_if_over(self, name: str, at: int) -> None:
+        """Raise EventError if an event of somebody not open is too old to count."""
+        if self.watermark is None or at >= self.watermark - self.limits.settling_ms:
+            return
+        if at < self.watermark - self.limits.remember_ms:
+            raise EventError("too_late", "older than the ids that are remembered")
+        if digest(name) in self.settled:
+            raise EventError("settled", "its contact was settled before")
+
+    def _row(self, at: int, place: Place) -> Row:
+        """Return the row of this change that something at ``at`` counts in."""
+        places = self._change.deltas.get(fine(at))
+        if places is None:
+            places = self._change.deltas[fine(at)] = {}
+        row = places.get(place)
+        if row is None:
+            row = places[place] = {}
+        return row
+
+    def _settle(self, name: str) -> None:
+        """Close somebody: nothing of it is kept but that it was here."""
+        watermark = self.watermark or 0
+        hour, known = watermark // HOUR_MS, digest(name)
+        self._change.open[name] = None
+        self._change.settled.setdefault(hour, []).append(known)
+        self.settled.add(hour, known, watermark)

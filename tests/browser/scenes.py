@@ -1,0 +1,98 @@
+"""Scripted snapshots, in the exact form that the board's stream sends."""
+
+from typing import Any
+
+Row = dict[str, Any]
+Snapshot = dict[str, Any]
+
+WINDOWS = ["1m", "5m", "15m", "30m", "1h", "today"]
+
+
+def row(queue: str | None = "sales", channel: str | None = "voice", **changes: Any) -> Row:
+    """Return a quiet-natured row: every promise kept with room to spare, unless ``changes`` say otherwise.
+
+    ``service_level`` and ``promise`` are merged into the defaults, everything else replaces its field.
+    """
+    level = dict.fromkeys(
+        (
+            "answered_of_offered",
+            "answered_of_answered",
+            "abandoned_in_target_met",
+            "abandoned_in_target_ignored",
+            "short_abandoned_ignored",
+            "left_missed",
+            "live",
+        ),
+        0.9,
+    )
+    promise = {
+        "target_ratio": 0.8,
+        "threshold_seconds": 20,
+        "formula": "answered_of_offered",
+        "abandonment_ratio": 0.05,
+        "queue_length_limit": None,
+        "longest_wait_limit_seconds": None,
+        "group": None,
+        "open": True,
+    }
+    made: Row = {
+        "queue": queue,
+        "channel": channel,
+        "offered": 41,
+        "answered": 37,
+        "answered_within_target": 30,
+        "abandoned": 1,
+        "abandoned_within_target": 1,
+        "short_abandoned": 0,
+        "left": 1,
+        "lost": 0,
+        "handled": 36,
+        "service_level": level | changes.pop("service_level", {}),
+        "abandonment_rate": 0.025,
+        "average_speed_of_answer_seconds": 12.4,
+        "average_handle_time_seconds": 182.9,
+        "wait_seconds": {"p50": 8.1, "p90": 31.0, "p95": 44.2, "p99": 80.0},
+        "queue_length": 0,
+        "longest_wait_seconds": None,
+        "queue_length_average": 2.31,
+        "promise": promise | changes.pop("promise", {}),
+    }
+    return made | changes
+
+
+def silent_row(queue: str = "sales", channel: str = "voice") -> Row:
+    """Return the row of a queue that nobody has called: counts of nothing, ratios of nothing."""
+    counts = dict.fromkeys(("offered", "answered", "abandoned", "left", "handled"), 0)
+    return row(
+        queue,
+        channel,
+        **counts,
+        service_level=dict.fromkeys(row()["service_level"]),
+        abandonment_rate=None,
+        average_speed_of_answer_seconds=None,
+        average_handle_time_seconds=None,
+        wait_seconds=dict.fromkeys(("p50", "p90", "p95", "p99")),
+    )
+
+
+def everything(**changes: Any) -> Row:
+    """Return the row of all queues together."""
+    return row(None, None, **changes) | {"promise": None}
+
+
+def snapshot(*rows: Row, total: Row | None = None, **changes: Any) -> Snapshot:
+    """Return a snapshot of ``rows`` with the row of all queues last; the server stamps time and window on sending."""
+    made: Snapshot = {
+        "windows": WINDOWS,
+        "timezone": "Europe/Paris",
+        "pipeline": {"stale": False, "reason": None, "age_seconds": 0.4, "lag_seconds": 0.2},
+        "agents": {"available": 3, "offered": 0, "on_contact": 5, "wrap_up": 1, "break": 0, "offline": 2},
+        "rows": [*rows, total or everything()],
+    }
+    return made | changes
+
+
+def stale(*rows: Row, reason: str = "no events from Kafka", age: float = 95.0) -> Snapshot:
+    """Return a snapshot of ``rows`` whose pipeline says that its data is old."""
+    pipeline = {"stale": True, "reason": reason, "age_seconds": age, "lag_seconds": None}
+    return snapshot(*rows, pipeline=pipeline)

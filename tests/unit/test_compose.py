@@ -1,0 +1,144 @@
+"""docker-compose.yml, as far as it can be proven where no container engine runs."""
+
+import json
+import re
+import subprocess
+from pathlib import Path
+from shutil import which
+from typing import Any
+
+import jsonschema
+import pytest
+from ruamel.yaml import YAML
+
+from config.settings import VARIABLES
+from tests.harness.jars import kafka_version
+from tests.harness.server import missing
+
+ROOT = Path(__file__).parents[2]
+SCHEMA = json.loads((Path(__file__).parent / "data" / "compose-spec.json").read_text(encoding="utf-8"))
+COMPOSE_TEXT = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
+DOCKERFILE = (ROOT / "Dockerfile").read_text(encoding="utf-8")
+
+
+def load(path: Path) -> Any:
+    return YAML(typ="safe").load(path)
+
+
+COMPOSE = load(ROOT / "docker-compose.yml")
+SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
+
+
+def test_compose_file_is_valid_by_the_specification() -> None:
+    validator = jsonschema.Draft202012Validator(SCHEMA)
+    assert [error.message for error in validator.iter_errors(COMPOSE)] == []
+
+
+def test_the_schema_refuses_what_the_specification_does_not_know() -> None:
+    broken = {"services": {"board": {"image": "callwatch", "port": ["8080:8080"]}}}
+    with pytest.raises(jsonschema.ValidationError, match="port"):
+        jsonschema.Draft202012Validator(SCHEMA).validate(broken)
+
+
+def test_all_parts_are_there() -> None:
+    assert set(SERVICES) == {
+        *("kafka", "redis", "topics", "worker", "board", "simulator"),
+        *("prometheus", "alertmanager", "grafana"),
+    }
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_ports_are_published_on_loopback_only(name: str) -> None:
+    assert all(re.fullmatch(r"127\.0\.0\.1:\d+:\d+", port) for port in SERVICES[name].get("ports", []))
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_what_is_mounted_is_there_and_read_only_or_a_named_volume(name: str) -> None:
+    for mount in SERVICES[name].get("volumes", []):
+        source, _, rest = mount.partition(":")
+        if source.startswith("."):
+            assert (ROOT / source).exists(), f"{source} is not in the repository"
+            assert rest.endswith(":ro")
+        else:
+            assert source in COMPOSE["volumes"]
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_a_service_waits_for_what_the_other_can_tell(name: str) -> None:
+    for other, how in SERVICES[name].get("depends_on", {}).items():
+        health = SERVICES[other].get("healthcheck", {})
+        checked = "test" in health or ("build" in SERVICES[other] and not health.get("disable"))
+        if how["condition"] == "service_healthy":
+            assert checked, f"{name} waits for the health of {other}, which has no health check"
+        else:
+            assert how["condition"] == "service_completed_successfully"
+            assert SERVICES[other]["restart"].startswith("on-failure")
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_every_image_is_pinned_by_tag(name: str) -> None:
+    if "build" not in SERVICES[name]:
+        assert re.fullmatch(r"[a-z/]+:v?\d+\.\d+[\w.-]*", SERVICES[name]["image"])
+
+
+def test_only_the_demo_simulates() -> None:
+    assert [name for name, service in SERVICES.items() if service.get("profiles")] == ["simulator"]
+
+
+@pytest.mark.parametrize("name", [name for name, service in SERVICES.items() if "build" in service])
+def test_callwatch_runs_without_privileges_and_with_settings_that_exist(name: str) -> None:
+    service = SERVICES[name]
+    assert service["read_only"] is True
+    assert service["cap_drop"] == ["ALL"]
+    assert set(service["environment"]) <= {variable.name for variable in VARIABLES}
+
+
+def test_passwords_come_from_env_and_the_example_names_them_all_without_values() -> None:
+    example = (ROOT / ".env.example").read_text(encoding="utf-8")
+    assert set(re.findall(r"\$\{(\w+)", COMPOSE_TEXT)) == set(re.findall(r"^(\w+)=$", example, re.MULTILINE))
+    # Without a value of its own each is required: a stack with an empty password must not start.
+    assert re.findall(r"\$\{\w+(?!\w|:\?)", COMPOSE_TEXT) == []
+
+
+def test_kafka_is_the_version_that_the_tests_run() -> None:
+    assert SERVICES["kafka"]["image"] == f"apache/kafka:{kafka_version()}"
+
+
+def test_the_image_copies_what_is_there_and_its_uv_is_the_locks() -> None:
+    for sources in re.findall(r"^COPY (?!--)(.+) \S+$", DOCKERFILE, re.MULTILINE):
+        assert all((ROOT / source).exists() for source in sources.split())
+    pinned = re.search(r"^uv==(\S+)", (ROOT / "requirements.lock").read_text(encoding="utf-8"), re.MULTILINE)
+    assert pinned is not None
+    assert f"uv=={pinned[1]}\n" in DOCKERFILE
+
+
+@pytest.mark.alerts
+@pytest.mark.parametrize(
+    ("tool", "arguments", "file"),
+    [
+        ("promtool", ("check", "config"), "config/prometheus/prometheus.yml"),
+        ("amtool", ("check-config",), "config/alertmanager/alertmanager.yml"),
+    ],
+)
+def test_monitoring_is_configured_as_its_own_tool_wants_it(tool: str, arguments: tuple[str, ...], file: str) -> None:
+    if which(tool) is None:
+        missing(f"no {tool} on the path")
+    checked = subprocess.run([tool, *arguments, str(ROOT / file)], capture_output=True, text=True, check=False)
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+def test_prometheus_scrapes_and_notifies_services_that_are_there() -> None:
+    config = load(ROOT / "config" / "prometheus" / "prometheus.yml")
+    groups = [*config["alerting"]["alertmanagers"], *config["scrape_configs"]]
+    targets = {target for group in groups for static in group["static_configs"] for target in static["targets"]}
+    assert targets == {"alertmanager:9093", "board:8080", "localhost:9090"}
+
+
+def test_grafana_finds_its_data_source_and_its_dashboards() -> None:
+    provisioning = ROOT / "config" / "grafana" / "provisioning"
+    (source,) = load(provisioning / "datasources" / "prometheus.yml")["datasources"]
+    (provider,) = load(provisioning / "dashboards" / "callwatch.yml")["providers"]
+    (inside,) = (m.split(":")[1] for m in SERVICES["grafana"]["volumes"] if m.startswith("./config/grafana/"))
+    assert source["url"] == "http://prometheus:9090"
+    assert SERVICES["grafana"]["environment"]["GF_PATHS_PROVISIONING"] == inside
+    assert provider["options"]["path"] == f"{inside}/dashboards"

@@ -1,0 +1,305 @@
+from pathlib import Path
+
+import pytest
+
+from config.errors import UsageError
+from config.settings import Settings, format_duration, load_settings, parse_duration, settings_table
+from streams.partition import Limits
+
+#: Its blanks are part of it.
+HORSE = " correct horse "
+FILES = ("CALLWATCH_KAFKA_CA_FILE", "CALLWATCH_KAFKA_CERT_FILE", "CALLWATCH_KAFKA_KEY_FILE")
+SASL = {
+    "CALLWATCH_KAFKA_SECURITY": "sasl_ssl",
+    "CALLWATCH_KAFKA_USERNAME": "marie",
+    "CALLWATCH_KAFKA_PASSWORD": "hunter2",
+}
+
+
+def refusal(environ: dict[str, str], **overrides: object) -> str:
+    """Return what the user is told."""
+    with pytest.raises(UsageError) as caught:
+        load_settings(environ, **overrides)
+    return str(caught.value)
+
+
+def test_an_empty_environment_gives_the_defaults() -> None:
+    settings = load_settings({"HOME": "/nowhere", "CALLWATCHER": "somebody else's"})
+    assert settings == Settings()
+    assert settings.queues.is_file()
+    assert settings.queues.name == "queues.yaml"
+
+
+def test_the_default_limits_are_those_of_counting() -> None:
+    assert Settings().limits() == Limits()
+
+
+def test_limits_follow_the_settings() -> None:
+    limits = load_settings(
+        {
+            "CALLWATCH_SETTLING": "1m",
+            "CALLWATCH_WRAP_UP": "2m",
+            "CALLWATCH_OPEN_LIMIT": "3h",
+            "CALLWATCH_REMEMBER": "4d",
+            "CALLWATCH_FUTURE": "5s",
+            "CALLWATCH_UNLISTED_QUEUES": "6",
+        }
+    ).limits()
+    assert limits == Limits(
+        settling_ms=60_000,
+        wrap_up_ms=120_000,
+        open_ms=10_800_000,
+        remember_ms=345_600_000,
+        future_ms=5_000,
+        unlisted_queues=6,
+    )
+
+
+def test_every_variable_is_read() -> None:
+    environ = {
+        "CALLWATCH_KAFKA": "a:9092, [::1]:9093",
+        "CALLWATCH_REDIS": "redis-cluster://store:7000",
+        "CALLWATCH_HOST": "::1",
+        "CALLWATCH_PORT": "0",
+        "CALLWATCH_QUEUES": "mine.yaml",
+        "CALLWATCH_TOPIC_PREFIX": "test.calls",
+        "CALLWATCH_PARTITIONS": "16",
+        "CALLWATCH_REPLICATION": "3",
+        "CALLWATCH_GROUP": "night",
+        "CALLWATCH_FINE_RETENTION": "3h",
+        "CALLWATCH_INTERVAL_RETENTION": "400d",
+        "CALLWATCH_WINDOWS": "30s, 2h",
+        "CALLWATCH_CLOCK": "watermark",
+        "CALLWATCH_BATCH_RECORDS": "100",
+        "CALLWATCH_STALE_AFTER": "1.5s",
+        "CALLWATCH_LOG_LEVEL": "debug",
+        "CALLWATCH_LOG_FORMAT": "json",
+        "CALLWATCH_REDIS_PASSWORD": HORSE,
+    }
+    assert load_settings(environ) == Settings(
+        kafka="a:9092,[::1]:9093",
+        redis="redis-cluster://store:7000",
+        host="::1",
+        port=0,
+        queues=Path("mine.yaml"),
+        topic_prefix="test.calls",
+        partitions=16,
+        replication=3,
+        group="night",
+        fine_retention_ms=10_800_000,
+        interval_retention_ms=34_560_000_000,
+        windows=("30s", "2h"),
+        clock="watermark",
+        batch_records=100,
+        stale_after_ms=1_500,
+        log_level="debug",
+        log_format="json",
+        redis_password=HORSE,
+    )
+
+
+def test_windows_have_lengths_in_the_order_given() -> None:
+    settings = load_settings({"CALLWATCH_WINDOWS": "1h,10s"})
+    assert list(settings.windows_ms().items()) == [("1h", 3_600_000), ("10s", 10_000)]
+
+
+def test_an_empty_variable_counts_as_not_set() -> None:
+    assert load_settings({"CALLWATCH_PORT": "", "CALLWATCH_REDIS_PASSWORD_FILE": ""}) == Settings()
+
+
+def test_a_flag_wins_over_the_environment_and_none_does_not() -> None:
+    environ = {"CALLWATCH_PORT": "9000", "CALLWATCH_GROUP": "night"}
+    settings = load_settings(environ, port="9001", group=None, partitions=2, settling_ms="5m")
+    assert (settings.port, settings.group, settings.partitions, settings.settling_ms) == (9001, "night", 2, 300_000)
+
+
+def test_a_wrong_flag_is_named_as_a_flag() -> None:
+    assert refusal({}, stale_after_ms="soon").startswith('--stale-after: "soon" is not a duration')
+
+
+def test_a_wrong_variable_hidden_by_a_flag_does_no_harm() -> None:
+    assert load_settings({"CALLWATCH_PORT": "none"}, port="9001").port == 9001
+
+
+def test_an_override_that_is_no_setting_is_a_programming_error() -> None:
+    with pytest.raises(TypeError, match="prot"):
+        load_settings({}, prot=1)
+
+
+@pytest.mark.parametrize(
+    ("name", "advice"),
+    [
+        ("CALLWATCH_REDDIS", "; did you mean CALLWATCH_REDIS?"),
+        ("CALLWATCH_SETTLING_MS", "; did you mean CALLWATCH_SETTLING?"),
+        ("CALLWATCH_KAFKA_PASWORD_FILE", "; did you mean CALLWATCH_KAFKA_PASSWORD_FILE?"),
+        ("CALLWATCH_ZZZZZZZZZZZZZZZZZZZZZZ", ""),
+    ],
+)
+def test_an_unknown_variable_is_refused_with_the_nearest_known(name: str, advice: str) -> None:
+    assert refusal({name: "hunter2"}) == f"{name}: no such setting{advice}"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "allowed"),
+    [
+        ("CALLWATCH_KAFKA", "localhost", "host:port"),
+        ("CALLWATCH_KAFKA", "a:9092,", "host:port"),
+        ("CALLWATCH_KAFKA", "a:99999", "host:port"),
+        ("CALLWATCH_KAFKA", "kafka://a:9092", "host:port"),
+        ("CALLWATCH_REDIS", "127.0.0.1:6379", "redis://host:port/0"),
+        ("CALLWATCH_REDIS", "http://127.0.0.1:6379", "redis://host:port/0"),
+        ("CALLWATCH_REDIS", "redis://h:port/0", "redis://host:port/0"),
+        ("CALLWATCH_REDIS", "redis://h:6379/zero", "redis://host:port/0"),
+        ("CALLWATCH_HOST", "not a host", "127.0.0.1"),
+        ("CALLWATCH_PORT", "65536", "from 0 to 65535"),
+        ("CALLWATCH_PORT", "-1", "from 0 to 65535"),
+        ("CALLWATCH_PORT", "tcp://10.0.0.1:8080", "from 0 to 65535"),
+        ("CALLWATCH_PARTITIONS", "0", "from 1 to"),
+        ("CALLWATCH_REPLICATION", "two", "from 1 to"),
+        ("CALLWATCH_UNLISTED_QUEUES", "1.5", "from 0 to"),
+        ("CALLWATCH_BATCH_RECORDS", "0", "from 1 to"),
+        ("CALLWATCH_TOPIC_PREFIX", "call center", "letters, digits"),
+        ("CALLWATCH_GROUP", "a/b", "letters, digits"),
+        ("CALLWATCH_SETTLING", "10", "ms, s, m, h or d"),
+        ("CALLWATCH_SETTLING", "0s", "longer than 0"),
+        ("CALLWATCH_WINDOWS", "5m,15s", "multiple of 10s"),
+        ("CALLWATCH_WINDOWS", "1m,60s", "each once"),
+        ("CALLWATCH_WINDOWS", "1m,,5m", "ms, s, m, h or d"),
+        ("CALLWATCH_CLOCK", "sundial", "wall, watermark"),
+        ("CALLWATCH_LOG_LEVEL", "DEBUG", "debug, info, warning, error"),
+        ("CALLWATCH_LOG_FORMAT", "xml", "console, json"),
+        ("CALLWATCH_KAFKA_SECURITY", "tls", "plaintext, ssl, sasl_plaintext, sasl_ssl"),
+        ("CALLWATCH_KAFKA_SASL_MECHANISM", "GSSAPI", "PLAIN, SCRAM-SHA-256, SCRAM-SHA-512"),
+        ("CALLWATCH_KAFKA_CA_FILE", "no/such.pem", "the path of a file"),
+    ],
+)
+def test_a_wrong_value_is_refused_with_its_variable_and_what_is_allowed(name: str, value: str, allowed: str) -> None:
+    message = refusal({name: value})
+    assert message.startswith(f'{name}: "')
+    assert allowed in message
+    assert "\n" not in message
+    assert any(f'"{part}"' in message for part in (value, *value.split(",")))
+
+
+@pytest.mark.parametrize(
+    ("text", "milliseconds"),
+    [("250ms", 250), ("20s", 20_000), ("1.5h", 5_400_000), ("10 m", 600_000), (" 7d ", 604_800_000), ("0.001s", 1)],
+)
+def test_a_duration_is_a_number_and_a_unit(text: str, milliseconds: int) -> None:
+    assert parse_duration(text) == milliseconds
+
+
+@pytest.mark.parametrize("text", ["", "20", "s", "-5s", "1h30m", "5 sec", "1e3s", ".5s", "\u0665s", "0.5ms", "36501d"])
+def test_what_is_no_duration_is_refused(text: str) -> None:
+    with pytest.raises(UsageError, match=f'"{text}" is '):
+        parse_duration(text)
+
+
+@pytest.mark.parametrize(
+    ("milliseconds", "text"), [(1, "1ms"), (90_000, "90s"), (7_200_000, "2h"), (86_400_000, "1d"), (0, "0d")]
+)
+def test_a_formatted_duration_reads_back(milliseconds: int, text: str) -> None:
+    assert format_duration(milliseconds) == text
+    assert parse_duration(text) == milliseconds
+
+
+def test_fine_buckets_are_kept_for_the_longest_window_and_the_settling_time() -> None:
+    environ = {"CALLWATCH_WINDOWS": "1m,2h", "CALLWATCH_FINE_RETENTION": "130m"}
+    assert load_settings(environ).fine_retention_ms == 7_800_000
+    message = refusal({**environ, "CALLWATCH_FINE_RETENTION": "129m"})
+    assert (
+        message == "CALLWATCH_FINE_RETENTION: 129m is too short; write at least 130m (longest window + settling time)"
+    )
+
+
+def test_intervals_are_kept_for_the_longest_day() -> None:
+    assert "at least 25h" in refusal({"CALLWATCH_INTERVAL_RETENTION": "1d"})
+
+
+def test_settled_ids_are_remembered_for_the_settling_time() -> None:
+    assert "at least 10m" in refusal({"CALLWATCH_REMEMBER": "9m"})
+
+
+def test_secrets_do_not_show() -> None:
+    settings = load_settings({**SASL, "CALLWATCH_REDIS": "redis://joe:tiger@store:6379/0?password=again"})
+    assert (settings.kafka_password, settings.redis) == ("hunter2", "redis://joe:tiger@store:6379/0?password=again")
+    for shown in (repr(settings), str(settings), f"{settings}", str(settings.__rich_repr__())):
+        assert not any(secret in shown for secret in ("hunter2", "marie", "joe", "tiger", "again"))
+        assert "redis://***@store:6379/0" in shown
+    assert HORSE not in repr(load_settings({"CALLWATCH_REDIS_PASSWORD": HORSE}))
+
+
+@pytest.mark.parametrize("address", ["redis://:ti/ger@store:6379/0", "redis:tiger@store", "rediss://:a@tiger@h:port"])
+def test_a_wrong_address_does_not_show_its_password(address: str) -> None:
+    message = refusal({"CALLWATCH_REDIS": address})
+    assert "ger@" not in message
+    assert "***@" in message
+
+
+def test_a_secret_is_read_from_its_file(tmp_path: Path) -> None:
+    file = tmp_path / "secret"
+    file.write_text(f"{HORSE}\r\n")
+    assert load_settings({"CALLWATCH_REDIS_PASSWORD_FILE": str(file)}).redis_password == HORSE
+
+
+@pytest.mark.parametrize(("content", "reason"), [(None, "No such file"), (b"\n", "is empty"), (b"\xff", "not UTF-8")])
+def test_a_secrets_file_that_holds_none_is_refused(tmp_path: Path, content: bytes | None, reason: str) -> None:
+    file = tmp_path / "secret"
+    if content is not None:
+        file.write_bytes(content)
+    message = refusal({"CALLWATCH_KAFKA_PASSWORD_FILE": str(file)})
+    assert message.startswith(f'CALLWATCH_KAFKA_PASSWORD_FILE: "{file}"')
+    assert reason in message
+
+
+def test_a_secret_is_given_once(tmp_path: Path) -> None:
+    file = tmp_path / "secret"
+    file.write_text("hunter2")
+    both = {"CALLWATCH_REDIS_PASSWORD": "a", "CALLWATCH_REDIS_PASSWORD_FILE": str(file)}
+    assert "both set" in refusal(both)
+    message = refusal({"CALLWATCH_REDIS": "redis://:b@h:1/0", "CALLWATCH_REDIS_PASSWORD": "a"})
+    assert message == "CALLWATCH_REDIS_PASSWORD: CALLWATCH_REDIS has a password too; give it once"
+
+
+def test_a_redis_user_may_have_its_password_elsewhere() -> None:
+    settings = load_settings({"CALLWATCH_REDIS": "redis://joe@h:1/0", "CALLWATCH_REDIS_PASSWORD": HORSE})
+    assert settings.redis_password == HORSE
+
+
+@pytest.mark.parametrize("missing", ["CALLWATCH_KAFKA_USERNAME", "CALLWATCH_KAFKA_PASSWORD"])
+def test_sasl_needs_user_and_password(missing: str) -> None:
+    assert load_settings(SASL).kafka_sasl_mechanism == "PLAIN"
+    message = refusal({name: value for name, value in SASL.items() if name != missing})
+    assert message == f"{missing}: not set; CALLWATCH_KAFKA_SECURITY=sasl_ssl needs it"
+
+
+def test_credentials_that_would_go_unused_are_refused() -> None:
+    assert refusal({"CALLWATCH_KAFKA_PASSWORD": "hunter2"}) == (
+        "CALLWATCH_KAFKA_PASSWORD: CALLWATCH_KAFKA_SECURITY=plaintext has no use for it; set sasl_ssl"
+    )
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_certificates_need_an_encrypted_connection(tmp_path: Path, name: str) -> None:
+    file = tmp_path / "x.pem"
+    file.touch()
+    encrypted = {**dict.fromkeys(FILES, str(file)), "CALLWATCH_KAFKA_SECURITY": "ssl"}
+    assert load_settings(encrypted).kafka_key_file == file
+    assert refusal({name: str(file)}).startswith(f"{name}: CALLWATCH_KAFKA_SECURITY=plaintext has no use")
+
+
+def test_a_key_needs_its_certificate(tmp_path: Path) -> None:
+    file = tmp_path / "x.pem"
+    file.touch()
+    message = refusal({"CALLWATCH_KAFKA_SECURITY": "ssl", "CALLWATCH_KAFKA_KEY_FILE": str(file)})
+    assert "CALLWATCH_KAFKA_CERT_FILE" in message
+
+
+def test_the_table_has_every_setting_once_and_no_path_of_this_machine() -> None:
+    lines = settings_table().splitlines()
+    names = [line.split("`")[1] for line in lines[2:]]
+    assert len(names) == len(set(names)) == len(Settings.__struct_fields__) + 3
+    assert "| `CALLWATCH_SETTLING` | `10m` | how late an event may come and still correct its contact |" in lines
+    assert any(line.startswith("| `CALLWATCH_QUEUES` | `config/queues.yaml` of the package |") for line in lines)
+    assert str(Path(__file__).parents[2]) not in settings_table()
+    assert all(line.count("|") == 4 for line in lines)
