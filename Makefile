@@ -5,11 +5,10 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 # Passed on to the command that a target runs: make up ARGS="--port 9000", make test ARGS="-k wallboard".
 ARGS ?=
-# Fails when a generated document is not what the code would generate.
-GENERATED_CHECK ?= $(BIN)/callwatch schema --check
 
 .DEFAULT_GOAL := help
-.PHONY: help up test check bench faults lock clean packages python
+.NOTPARALLEL:
+.PHONY: help up test check bench faults lock clean packages jars python
 
 help:
 	@echo "make up      a call center on this machine: Kafka, Redis, simulator, wallboard; Ctrl-C ends it"
@@ -23,8 +22,7 @@ help:
 up: $(INSTALLED)
 	@$(BIN)/callwatch up $(ARGS)
 
-test: packages $(INSTALLED)
-	$(BIN)/python -m tests.harness.jars
+test: packages $(INSTALLED) jars
 	$(MAKE) check
 	$(BIN)/pytest $(ARGS)
 
@@ -33,13 +31,12 @@ check: $(INSTALLED)
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(GENERATED_CHECK)
+	$(BIN)/callwatch schema --check
 
 bench: $(INSTALLED)
 	$(BIN)/python -m bench $(ARGS)
 
-faults: packages $(INSTALLED)
-	$(BIN)/python -m tests.harness.jars
+faults: packages $(INSTALLED) jars
 	$(BIN)/pytest tests/faults $(ARGS)
 
 # The universal lock holds for every Python from 3.11 on and every platform, and names no registry.
@@ -57,6 +54,10 @@ clean:
 packages:
 	@.ci/packages
 
+# Apache Kafka, before pytest's clock runs. A test that does not get it says why.
+jars: $(INSTALLED)
+	@$(BIN)/python -m tests.harness.jars >/dev/null 2>&1 || true
+
 python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
 		echo "callwatch needs Python 3.11 or newer, and $(PYTHON) is not: install it, or name another," \
@@ -65,6 +66,9 @@ python:
 # --no-build-isolation: the build backend is in the lock too.
 $(INSTALLED): pyproject.toml requirements.lock | python
 	@echo "installing into $(VENV), which takes about a minute and happens once"
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+		echo "$(PYTHON) cannot make a virtual environment: install its venv module" \
+			"(on Debian and Ubuntu: apt-get install python3-venv) and run make again" >&2; exit 1; }
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .

@@ -70,7 +70,7 @@ def up_command(*, port: int, kafka_port: int, redis_port: int, no_simulator: boo
     settings = _settings(kafka=kafka, redis=redis, queues=flags["queues"], port=port)
     load_policies(settings.queues)
     plan = Plan(
-        make_topics=lambda address: app.ensure_topics(load_settings(kafka=address)),
+        make_topics=lambda address: app.ensure_topics(settings if kafka else Settings(kafka=address)),
         kafka=kafka,
         redis=redis,
         kafka_port=kafka_port,

@@ -18,8 +18,8 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from ruamel.yaml.reader import ReaderError
 
-from config.errors import UsageError
-from config.settings import format_duration, nearest, parse_duration
+from config.errors import UsageError, nearest, one_line
+from config.settings import format_duration, parse_duration
 from streams.events import Id, QueueName
 from streams.policy import FORMULAS, WEEKDAYS, Opening, Policies, Promise
 
@@ -47,7 +47,7 @@ class Reader:
 
     def fault(self, entry: Entry, what: str) -> None:
         """Note that ``what`` is wrong with ``entry``."""
-        self.errors.append((entry.line, f"{entry.path}: {what}" if entry.path else what))
+        self.errors.append((entry.line, one_line(f"{entry.path}: {what}" if entry.path else what)))
 
     def mapping(self, entry: Entry, known: Collection[str] = ()) -> dict[str, Entry]:
         """Return the entries of a mapping, by key; of no others than ``known``, if given. Nothing is an empty one."""
@@ -119,7 +119,7 @@ def _compose(path: Path) -> Node:
         raise UsageError(f"{path}:1: is nested too deeply to be meant; take out brackets") from None
     except YAMLError as error:
         line, what = _yaml_error(error, data)
-        raise UsageError(f"{path}:{line}: {what}") from None
+        raise UsageError(f"{path}:{line}: {one_line(what)}") from None
     if root is None or _is_null(root):
         raise UsageError(f"{path}:1: is empty; write at least queues, as the example that comes with callwatch does")
     return root

@@ -6,16 +6,15 @@
 
 import os
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Final, Literal, get_args
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, parse_qsl, urlsplit
 
 import msgspec
 
-from config.errors import UsageError
+from config.errors import UsageError, nearest, one_line
 from streams.partition import Limits
 from streams.policy import DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS
 from streams.windows import FINE_MS
@@ -33,6 +32,9 @@ UNITS_MS: Final = {"d": DAY_MS, "h": HOUR_MS, "m": MINUTE_MS, "s": SECOND_MS, "m
 #: A longer duration is a slip of the pen, and Redis could not count it in milliseconds.
 LONGEST_MS: Final = 36_500 * DAY_MS
 REDIS_SCHEMES: Final = ("redis", "rediss", "redis-cluster", "rediss-cluster")
+#: What may stand behind an address's question mark; all else that redis-py takes there is callwatch's to choose.
+REDIS_OPTIONS: Final = ("username", "password")
+TLS_OPTIONS: Final = ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile", "ssl_cert_reqs", "ssl_check_hostname")
 HIGHEST_PORT: Final = 65_535
 #: ``today`` is made from intervals, and with summer time ending a day has 25 hours.
 SHORTEST_INTERVAL_RETENTION_MS: Final = 25 * HOUR_MS
@@ -122,12 +124,6 @@ def without_password(address: str) -> str:
     return re.sub(r"\?.*", "?***", masked, flags=re.DOTALL)
 
 
-def nearest(word: str, known: Iterable[str]) -> str:
-    """Return ``; did you mean ...?`` with what is nearest to ``word``, or nothing if all is far from it."""
-    found = get_close_matches(word, list(known), n=1, cutoff=0.6)
-    return f"; did you mean {found[0]}?" if found else ""
-
-
 def _positive_duration(text: str) -> int:
     milliseconds = parse_duration(text)
     if milliseconds == 0:
@@ -173,7 +169,8 @@ def _split(address: str) -> SplitResult | None:
     """Return the parts of ``address``, or None where host or port are wrong."""
     try:
         parts = urlsplit(address)
-        usable = parts.hostname and parts.port != 0
+        # urlsplit passes over blanks and line breaks, which no host has.
+        usable = parts.hostname and parts.port != 0 and re.search(r"\s", address) is None
     except ValueError:
         return None
     return parts if usable else None
@@ -190,11 +187,16 @@ def _brokers(text: str) -> str:
 
 def _redis(text: str) -> str:
     parts = _split(text)
-    if parts is None or parts.scheme not in REDIS_SCHEMES or re.fullmatch(r"(/[0-9]{0,5})?", parts.path) is None:
+    scheme = text.partition("://")[0]
+    database = r"(/0?)?" if scheme.endswith("-cluster") else r"(/[0-9]{0,5})?"
+    if parts is None or scheme not in REDIS_SCHEMES or parts.fragment or re.fullmatch(database, parts.path) is None:
         raise UsageError(
             f'"{without_password(text)}" is not an address of Redis; '
             "write redis://host:port/0, rediss://host:port/0 or redis-cluster://host:port"
         )
+    options = REDIS_OPTIONS + TLS_OPTIONS if scheme.startswith("rediss") else REDIS_OPTIONS
+    if any(name not in options for name, _ in parse_qsl(parts.query, keep_blank_values=True)):
+        raise UsageError(f'"{without_password(text)}" has unknown options; {scheme}:// takes {", ".join(options)}')
     return text
 
 
@@ -246,7 +248,7 @@ class Variable(msgspec.Struct, frozen=True):
         try:
             return self.parse(text)
         except UsageError as error:
-            raise UsageError(f"{name}: {error}") from None
+            raise UsageError(one_line(f"{name}: {error}")) from None
 
 
 VARIABLES: Final = (

@@ -1,6 +1,6 @@
 """The open contacts of one partition: events in, facts measured, timers run by the watermark."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from heapq import heapify, heappop, heappush
 from typing import Final
 
@@ -19,7 +19,7 @@ from streams.contact import (
     expiry,
     facts,
 )
-from streams.events import ContactEvent, ContactLeftQueue, ContactQueued
+from streams.events import ContactEvent
 from streams.measures import RECORDERS
 from streams.partition import Change, Limits, Partition
 from streams.policy import Policies
@@ -73,9 +73,10 @@ class ContactPartition(Partition):
         watermark: int | None = None,
         places: Mapping[Place, object] | None = None,
         packed: Mapping[str, bytes] | None = None,
+        settled: Iterable[int] = (),
     ) -> None:
-        """Start from what was committed: the watermark, the places known, the open contacts."""
-        super().__init__(limits, watermark)
+        """Start from what was committed: the watermark, places known, open contacts, hours with settled ids."""
+        super().__init__(limits, watermark, settled)
         self.policies = policies
         self.contacts: dict[str, Contact] = {}
         self._timers: list[tuple[int, str]] = []
@@ -89,12 +90,18 @@ class ContactPartition(Partition):
         contact = self.contacts.get(contact_id)
         if contact is None:
             contact = self._open(contact_id, at)
-        kind = KIND_OF.get(type(event))
-        if kind is not None:
-            self._add(contact, (at, kind, event.id, self._detail(event), event.channel))
-        contact.seen = max(contact.seen, at)
-        self._follow(contact_id, contact)
+        elif at > contact.seen:
+            contact.seen = at
         self._change.open[contact_id] = b""  # packed when the change is taken
+        kind = KIND_OF.get(type(event))
+        if kind is None:
+            return
+        detail = ""
+        if kind == Kind.QUEUED:
+            detail = self._name(event.queue)  # type: ignore[arg-type] # of this kind it is set
+        elif kind == Kind.LEFT:
+            detail = event.reason  # type: ignore[attr-defined]
+        self._add(contact_id, contact, (at, kind, event.id, detail, event.channel))
 
     def take(self) -> Change:
         """Return what changed since the last call, the open contacts packed."""
@@ -108,12 +115,8 @@ class ContactPartition(Partition):
         late = self.watermark is not None and at < self.watermark - self.limits.settling_ms
         keep_until = (self.watermark or 0) + self.limits.settling_ms if late else 0
         contact = self.contacts[contact_id] = Contact(at, keep_until)
+        self._set_timer(contact_id, contact)
         return contact
-
-    def _detail(self, event: ContactEvent) -> str:
-        if isinstance(event, ContactQueued):
-            return self._name(event.queue)
-        return event.reason if isinstance(event, ContactLeftQueue) else ""
 
     def _name(self, queue: str) -> str:
         """Return the name that ``queue`` is counted under."""
@@ -125,7 +128,7 @@ class ContactPartition(Partition):
             name = self._names[queue] = queue
         return name
 
-    def _add(self, contact: Contact, step: Step) -> None:
+    def _add(self, contact_id: str, contact: Contact, step: Step) -> None:
         """Add an event to the set of its contact and note what follows."""
         if step[2] in contact.steps:
             return
@@ -138,6 +141,8 @@ class ContactPartition(Partition):
             noted = self._insert(contact, step)
         for fact in noted:
             self._note(fact)
+        self._show(contact_id, contact)
+        self._set_timer(contact_id, contact)
 
     def _insert(self, contact: Contact, step: Step) -> list[Fact]:
         """Add an event that comes before one already seen; return facts(with it) - facts(without it)."""
@@ -163,13 +168,16 @@ class ContactPartition(Partition):
         sign, name, at, place, duration = fact
         RECORDERS[name](self._row(at, place), sign, at, duration, self.policies.of(place[0]))
 
-    def _follow(self, contact_id: str, contact: Contact) -> None:
-        """Tell the board if the contact began or stopped waiting, and set its timer."""
+    def _show(self, contact_id: str, contact: Contact) -> None:
+        """Tell the board if the contact began or stopped waiting."""
         walk = contact.walk
         shown = (walk.place, walk.since) if walk.state == State.WAITING else None
         if shown != contact.shown:
             contact.shown = shown
             self._change.now[contact_id] = (*walk.place, walk.since) if shown else None
+
+    def _set_timer(self, contact_id: str, contact: Contact) -> None:
+        """Have the timer ring early enough; if it rings too early, it is set anew."""
         due = self._due(contact)
         if due < contact.due:
             contact.due = due
@@ -190,7 +198,8 @@ class ContactPartition(Partition):
         if walk.ended is None:
             due = contact.seen + limits.open_ms
         else:
-            due = walk.ended + (max(limits.settling_ms, limits.wrap_up_ms) if walk.work else limits.settling_ms)
+            # One more, for "behind by more than the settling time" and "settled" have to meet without a gap.
+            due = walk.ended + (max(limits.settling_ms, limits.wrap_up_ms) if walk.work else limits.settling_ms) + 1
         return max(due, contact.keep_until)
 
     def _on_watermark(self, watermark: int) -> None:
@@ -213,7 +222,8 @@ class ContactPartition(Partition):
                 self._change.now[contact_id] = None
             self._settle(contact_id)
         else:
-            self._follow(contact_id, contact)
+            self._show(contact_id, contact)
+            self._set_timer(contact_id, contact)
 
     def _unpack(self, contact_id: str, data: bytes) -> None:
         packed = _decode(data)

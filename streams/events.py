@@ -333,11 +333,12 @@ def check_key(event: Any, key: bytes | None) -> None:
 
     Without it the events of one contact would be counted in several partitions, each missing the others.
     """
-    for name in KEYS[type(event)]:
+    names = KEYS[type(event)]
+    for name in names:
         value = getattr(event, name)
         if value and key == value.encode():
             return
-    raise EventError("wrong_key", f"the message key is not the event's {' or '.join(KEYS[type(event)])}")
+    raise EventError("wrong_key", f"the message key is not the event's {' or '.join(names)}")
 
 
 def _without_values(detail: str) -> str:

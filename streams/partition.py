@@ -6,7 +6,7 @@ Every partition of a topic counts for itself: all events of a contact (of an age
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from hashlib import blake2b
 from typing import Any, Final
 
@@ -20,6 +20,9 @@ from streams.windows import Buckets, fine
 
 #: The bytes that are remembered of a settled id.
 DIGEST_BYTES: Final = 8
+
+#: Settled ids are kept at hand this long, once a late event has asked for them; the store has the others.
+AT_HAND_MS: Final = 6 * HOUR_MS
 
 #: What the board has to know of somebody now: a waiting contact's (queue, channel, since ms), an agent's
 #: (state, since ms, queues).
@@ -63,18 +66,21 @@ def digest(name: str) -> bytes:
 
 
 class Settled:
-    """The settled ids that are at hand, by the hour of the watermark that they were settled in.
+    """The settled ids, by the hour of the watermark that they were settled in.
 
-    They are only asked for when an event comes more than the settling time late, so they stay in the store
-    until then: ``missing`` says which hours are wanted, ``learn`` takes them.
+    They are asked for only when an event comes more than the settling time late, so they stay in the store
+    until then: ``missing`` says which hours are wanted, ``learn`` takes them. An hour at hand is whole: it was
+    learnt, or began here.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, stored: Iterable[int] = ()) -> None:
+        self._stored = set(stored)
         self._hours: dict[int, set[bytes]] = {}
 
-    def missing(self, oldest: int, watermark: int) -> list[int]:
-        """Return the hours not yet at hand in which an id with an event at ``oldest`` can have been settled."""
-        return [hour for hour in range(oldest // HOUR_MS, watermark // HOUR_MS + 1) if hour not in self._hours]
+    def missing(self, oldest: int, newest: int) -> list[int]:
+        """Return the hours not at hand in which an id with an event at ``oldest`` can be settled by ``newest``."""
+        first, last = oldest // HOUR_MS, newest // HOUR_MS
+        return sorted(hour for hour in self._stored if first <= hour <= last and hour not in self._hours)
 
     def learn(self, hours: Mapping[int, bytes]) -> None:
         """Take the digests of some hours, as the store keeps them: one after the other."""
@@ -82,19 +88,18 @@ class Settled:
             cut = range(0, len(digests), DIGEST_BYTES)
             self._hours[hour] = {digests[start : start + DIGEST_BYTES] for start in cut}
 
-    def add(self, hour: int, name: bytes, watermark: int) -> None:
-        """Remember an id settled now, if its hour is at hand or new since others are."""
-        if not self._hours:
-            return
-        if hour > max(self._hours):
-            self._hours.update((new, set()) for new in range(max(self._hours) + 1, hour + 1))
+    def add(self, hour: int, name: bytes) -> None:
+        """Remember an id settled now."""
+        if hour not in self._stored:
+            self._stored.add(hour)
+            self._hours[hour] = set()
         if hour in self._hours:
             self._hours[hour].add(name)
-        if watermark // HOUR_MS - min(self._hours) > self.HOURS_AT_HAND:
-            self._hours.clear()
 
-    #: More than a day at hand would be memory for what hardly ever comes; the store still has it.
-    HOURS_AT_HAND: Final = 24 * 7
+    def forget(self, before: int) -> None:
+        """Leave the hours before the time ``before`` (ms) to the store again."""
+        for hour in [hour for hour in self._hours if hour < before // HOUR_MS]:
+            del self._hours[hour]
 
     def __contains__(self, name: bytes) -> bool:
         return any(name in digests for digests in self._hours.values())
@@ -103,10 +108,11 @@ class Settled:
 class Partition(ABC):
     """What counting keeps of one partition between two events."""
 
-    def __init__(self, limits: Limits, watermark: int | None) -> None:
+    def __init__(self, limits: Limits, watermark: int | None = None, settled: Iterable[int] = ()) -> None:
+        """Start from what was committed: the watermark, and the hours in which ids were settled."""
         self.limits = limits
         self.watermark = watermark
-        self.settled = Settled()
+        self.settled = Settled(settled)
         self._change = Change(watermark=watermark)
 
     def count(self, event: Envelope, at: int, now: int) -> None:
@@ -126,10 +132,13 @@ class Partition(ABC):
             return []
         oldest, newest = min(times), max(times)
         if self.watermark is not None:
-            newest = max(newest, self.watermark)
+            # What is older than the ids remembered is too late by the watermark as it is, whatever it will be.
+            oldest, newest = max(oldest, self.watermark - self.limits.remember_ms), max(newest, self.watermark)
         if oldest >= newest - self.limits.settling_ms:
+            # Between batches only: within one, what was at hand at its start must stay so.
+            self.settled.forget(newest - AT_HAND_MS)
             return []
-        return self.settled.missing(max(oldest, newest - self.limits.remember_ms), newest)
+        return self.settled.missing(oldest, newest)
 
     def advance(self, watermark: int) -> None:
         """Carry the watermark on; it never goes back."""
@@ -180,4 +189,4 @@ class Partition(ABC):
         hour, known = watermark // HOUR_MS, digest(name)
         self._change.open[name] = None
         self._change.settled.setdefault(hour, []).append(known)
-        self.settled.add(hour, known, watermark)
+        self.settled.add(hour, known)

@@ -193,5 +193,10 @@ def _partition(topic: str, loaded: Loaded, context: Context) -> Partition:
     if topic == ev.FEEDBACK:
         return FeedbackPartition(context.limits, loaded.watermark)
     return ContactPartition(
-        context.policies, context.limits, watermark=loaded.watermark, places=loaded.totals, packed=loaded.open
+        context.policies,
+        context.limits,
+        watermark=loaded.watermark,
+        places=loaded.totals,
+        packed=loaded.open,
+        settled=loaded.settled,
     )

@@ -4,6 +4,8 @@ import asyncio
 import ssl
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from pathlib import Path
+from tempfile import gettempdir
 from typing import Any, Final
 
 import structlog
@@ -152,5 +154,7 @@ def faust_app(
         topic_disable_leader=True,
         web_enabled=False,
         autodiscover=False,
+        # Faust makes this folder even though nothing is kept in it.
+        datadir=Path(gettempdir()) / "callwatch-faust",
         store="memory://",
     )

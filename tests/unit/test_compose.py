@@ -11,6 +11,7 @@ import jsonschema
 import pytest
 from ruamel.yaml import YAML
 
+from agents.cli import cli
 from config.settings import VARIABLES
 from tests.harness.jars import kafka_version
 from tests.harness.server import missing
@@ -85,12 +86,22 @@ def test_only_the_demo_simulates() -> None:
     assert [name for name, service in SERVICES.items() if service.get("profiles")] == ["simulator"]
 
 
-@pytest.mark.parametrize("name", [name for name, service in SERVICES.items() if "build" in service])
-def test_callwatch_runs_without_privileges_and_with_settings_that_exist(name: str) -> None:
+@pytest.mark.parametrize("name", SERVICES)
+def test_every_container_runs_locked(name: str) -> None:
     service = SERVICES[name]
     assert service["read_only"] is True
     assert service["cap_drop"] == ["ALL"]
-    assert set(service["environment"]) <= {variable.name for variable in VARIABLES}
+    assert service["security_opt"] == ["no-new-privileges:true"]
+
+
+@pytest.mark.parametrize("name", [name for name, service in SERVICES.items() if "build" in service])
+def test_callwatch_is_given_settings_and_commands_that_exist(name: str) -> None:
+    assert set(SERVICES[name]["environment"]) <= {variable.name for variable in VARIABLES}
+    assert SERVICES[name]["command"][0] in cli.commands
+
+
+def test_redis_password_stands_in_no_command_line() -> None:
+    assert "${" not in "".join(SERVICES["redis"]["command"])
 
 
 def test_passwords_come_from_env_and_the_example_names_them_all_without_values() -> None:
