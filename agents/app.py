@@ -1,6 +1,7 @@
 """Wiring: the one place where the parts are put together."""
 
 import asyncio
+import gc
 import logging
 import signal
 import socket
@@ -124,12 +125,23 @@ def ensure_topics(settings: Settings) -> dict[str, int]:
     )
 
 
+def _calm_collector() -> None:
+    """Let Python look for cycles less often: counting makes many objects that live long, and none of them cyclic.
+
+    A third of the time to count an event went into looking through all open contacts again and again.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(100_000, 50, 100)
+
+
 async def run_worker(settings: Settings) -> int:
     """Count until SIGINT or SIGTERM; return the exit code."""
     policies = load_policies(settings.queues)
     store = open_store(settings)
     await require_store(store, settings)
     await asyncio.to_thread(ensure_topics, settings)
+    _calm_collector()
     app = faust_app(
         group=settings.group,
         brokers=settings.kafka.split(","),

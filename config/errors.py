@@ -12,7 +12,7 @@ class UsageError(Exception):
 
 
 def one_line(text: str) -> str:
-    """Return ``text`` with its line breaks and other control characters written out, as in ``\\n``."""
+    """Return ``text`` with line breaks and other control characters escaped, so that it fills one line."""
     return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)
 
 

@@ -35,7 +35,6 @@ REDIS_SCHEMES: Final = ("redis", "rediss", "redis-cluster", "rediss-cluster")
 #: What may stand behind an address's question mark; all else that redis-py takes there is callwatch's to choose.
 REDIS_OPTIONS: Final = ("username", "password")
 TLS_OPTIONS: Final = ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile", "ssl_cert_reqs", "ssl_check_hostname")
-HIGHEST_PORT: Final = 65_535
 #: ``today`` is made from intervals, and with summer time ending a day has 25 hours.
 SHORTEST_INTERVAL_RETENTION_MS: Final = 25 * HOUR_MS
 
@@ -255,7 +254,7 @@ VARIABLES: Final = (
     Variable("kafka", _brokers, "Kafka's brokers, `host:port`, comma separated"),
     Variable("redis", _redis, "Redis: `redis://`, `rediss://` (TLS) or `redis-cluster://host:port`"),
     Variable("host", _host, "the address that the board listens on"),
-    Variable("port", _whole(0, HIGHEST_PORT), "the port that the board listens on; 0 takes any that is free"),
+    Variable("port", _whole(0, 65_535), "the port that the board listens on; 0 takes any that is free"),
     Variable("queues", Path, "the file with queues, promises, time zone and agents' skills"),
     Variable("topic_prefix", _name, "what the names of the topics in Kafka begin with"),
     Variable("partitions", _whole(1, 10_000), "partitions of a topic when it is made"),

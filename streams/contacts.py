@@ -92,6 +92,9 @@ class ContactPartition(Partition):
             contact = self._open(contact_id, at)
         elif at > contact.seen:
             contact.seen = at
+        elif event.id not in contact.steps:
+            # It may be open for the second time: settled before, and come back since.
+            self._refuse_if_over(contact_id, at)
         self._change.open[contact_id] = b""  # packed when the change is taken
         kind = KIND_OF.get(type(event))
         if kind is None:
@@ -198,8 +201,10 @@ class ContactPartition(Partition):
         if walk.ended is None:
             due = contact.seen + limits.open_ms
         else:
+            # From its latest event, not its end: what followed the end may say more once the rest has come.
+            last = max(contact.seen, walk.ended + limits.wrap_up_ms) if walk.work else contact.seen
             # One more, for "behind by more than the settling time" and "settled" have to meet without a gap.
-            due = walk.ended + (max(limits.settling_ms, limits.wrap_up_ms) if walk.work else limits.settling_ms) + 1
+            due = last + limits.settling_ms + 1
         return max(due, contact.keep_until)
 
     def _on_watermark(self, watermark: int) -> None:

@@ -269,11 +269,11 @@ _MILLISECOND: Final = timedelta(milliseconds=1)
 
 #: What msgspec says, and the reason it stands for; the first that matches.
 _REASONS: Final = (
-    (re.compile(r"required field"), "missing_field"),
-    (re.compile(r"timezone component"), "naive_time"),
+    (re.compile(r"^Object missing required field"), "missing_field"),
+    (re.compile(r"^Expected `datetime` with a timezone component"), "naive_time"),
     (re.compile(r"^Invalid value '.*' - at `\$\.type`", re.DOTALL), "unknown_type"),
     (re.compile(r"^Expected `object`, got"), "not_an_object"),
-    (re.compile(r"^Expected `\w+(?: \| \w+)*`, got"), "wrong_type"),
+    (re.compile(r"^Expected `\w+(?: \| \w+)*`(?:, got| - at `\$\.type`)"), "wrong_type"),
 )
 
 #: Why a message is a dead letter.

@@ -34,7 +34,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
 
     #: An event behind the watermark by more than this may find its contact settled.
     settling_ms: int = 10 * MINUTE_MS
-    #: A contact with work to wrap up waits this long for it, instead of the settling time.
+    #: After a contact's end this long is left for its wrap-up to happen, before the settling time begins.
     wrap_up_ms: int = 30 * MINUTE_MS
     #: A contact that never ended is settled this long after its last event.
     open_ms: int = DAY_MS

@@ -58,7 +58,7 @@ class AgentPartition(Partition):
         if spells is None:
             self._refuse_if_over(name, at)
             spells = []
-        elif self._forgotten(spells, at):
+        elif self._forgotten(spells, at, event.id):
             raise EventError("settled", "a later state of the agent was settled before")
         queues = tuple(sorted(set(event.queues or self.policies.skills.get(name, ()))))
         spell = (at, event.id, event.state, queues)
@@ -67,9 +67,9 @@ class AgentPartition(Partition):
         self._note(spells, [*spells, spell])
         self._keep(name, sorted([*spells, spell]))
 
-    def _forgotten(self, spells: list[Spell], at: int) -> bool:
+    def _forgotten(self, spells: list[Spell], at: int, event_id: str) -> bool:
         over = self.watermark is not None and at < self.watermark - self.limits.settling_ms
-        return over and at < spells[0][0]
+        return over and (at, event_id) < spells[0][:2]
 
     def _note(self, before: list[Spell], after: list[Spell]) -> None:
         change = moves(after)

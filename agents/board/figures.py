@@ -8,7 +8,7 @@ from streams import kpis
 from streams.contact import Place
 from streams.measures import Histogram, Measure, Row, total
 from streams.policy import SECOND_MS, Policies, Promise
-from streams.windows import state_ms, waited_ms
+from streams.windows import fine, state_ms, waited_ms
 
 #: Digits after the point that figures are rounded to.
 DIGITS = 6
@@ -29,7 +29,7 @@ def measured(row: Row) -> Figures:
     """Return all that follows from the sums of a window or an interval alone."""
     return {
         **kpis.counts(row),
-        "service_level": _all_rounded(kpis.service_level(row)),
+        "service_level": {**_all_rounded(kpis.service_level(row)), "live": None},
         "abandonment_rate": rounded(kpis.abandonment_rate(row)),
         "average_speed_of_answer_seconds": rounded(kpis.average_speed_of_answer(row)),
         "average_handle_time_seconds": rounded(kpis.average_handle_time(row)),
@@ -84,12 +84,14 @@ def _today(model: Model) -> Iterable[Place]:
 def _live(row: Row, waits: Collection[int], past_target: int, start: int, now: int) -> Figures:
     figures = measured(row)
     figures["service_level"]["live"] = rounded(kpis.live_service_level(row, past_target))
-    length = sum(since <= now for since in waits)
-    average = kpis.ratio(waited_ms(row, start, now, length), now - start)
+    # A source's clock may be ahead: of those who wait only "from now on", ``row`` has those of the present bucket.
+    counted = [since for since in waits if fine(since) <= fine(now)]
+    not_yet = sum(max(0, since - now) for since in counted)
+    average = kpis.ratio(waited_ms(row, start, now, len(counted)) + not_yet, now - start)
     return {
         **figures,
         "queue_length": len(waits),
-        "longest_wait_seconds": (now - min(waits)) / SECOND_MS if waits else None,
+        "longest_wait_seconds": max(0, now - min(waits)) / SECOND_MS if waits else None,
         "queue_length_average": rounded(average),
     }
 

@@ -2,15 +2,16 @@
 
 import asyncio
 from collections.abc import Callable
-from time import monotonic
+from time import monotonic, time
 from typing import Final
 
 import msgspec
 import structlog
 
 from agents.board.model import Model
-from agents.store import Beat, Reader, StoreError
+from agents.store import Beat, Reader, SchemaMismatchError, StoreError
 from streams.policy import SECOND_MS
+from streams.windows import fine
 
 #: Between two looks at the store, in seconds: what a figure is late by at most, after its commit.
 POLL_S: Final = 0.1
@@ -32,6 +33,10 @@ class Health(msgspec.Struct, frozen=True):
     #: How far the worker is behind Kafka, in seconds; None if not known.
     lag_seconds: float | None
     store_reachable: bool
+
+
+class _EmptyError(Exception):
+    """The store holds nothing, where it held something before."""
 
 
 class Follower:
@@ -63,14 +68,20 @@ class Follower:
             try:
                 await self._poll(discover=polls % DISCOVER_EVERY == 0)
             except StoreError as error:
-                if self._trouble is None:
-                    log.warning("the store cannot be read; showing the last figures", error=str(error))
-                self._trouble = "the store cannot be reached"
-                await asyncio.sleep(POLL_S)
+                self._note_trouble("the store cannot be reached", error)
+            except SchemaMismatchError as error:
+                self._note_trouble("the store was written by another version of callwatch", error)
+            except _EmptyError as error:
+                self._note_trouble("the store has lost its figures; a worker rebuilds them from Kafka", error)
             else:
                 self._trouble = None
             polls += 1
             await asyncio.sleep(POLL_S)
+
+    def _note_trouble(self, trouble: str, error: Exception) -> None:
+        if self._trouble != trouble:
+            log.warning("showing the last figures", why=trouble, error=str(error))
+        self._trouble = trouble
 
     async def _poll(self, *, discover: bool) -> None:
         """Take up what changed since the last time."""
@@ -80,7 +91,7 @@ class Follower:
                 await self._start_anew()
             for partition in known:
                 if partition not in self._cursors:
-                    await self._start(self.model, partition)
+                    self._cursors[partition] = await self._start(self.model, partition)
         for partition, cursor in list(self._cursors.items()):
             changes = await self._reader.changes(partition, cursor)
             if changes is None:
@@ -90,27 +101,44 @@ class Follower:
                 self.model.apply(partition, delta)
             self._cursors[partition] = changes.cursor
             self._note_beat(partition, changes.beat)
-        self.model.move(self.now)
+        now = self.now
+        if fine(now) < fine(self.model.now):
+            await self._start_anew()
+        else:
+            self.model.move(now)
 
     async def _start_anew(self) -> None:
         """Build the model again beside the old one, which stays in use until the new one is whole."""
-        model, self._cursors = self._make_model(), {}
-        for partition in await self._reader.partitions():
-            await self._start(model, partition)
-        self.model = model
+        known = await self._reader.partitions()
+        if not known:
+            raise _EmptyError("no partition is known there any more")
+        model, cursors = self._make_model(), dict[str, str]()
+        for partition in known:
+            cursors[partition] = await self._start(model, partition)
+        self.model, self._cursors = model, cursors
+        for gone in self.beats.keys() - cursors.keys():
+            del self.beats[gone], self._beat_seen[gone]
 
-    async def _start(self, model: Model, partition: str) -> None:
-        snapshot = await self._reader.snapshot(partition, *model.wanted(self.now))
+    async def _start(self, model: Model, partition: str) -> str:
+        """Take ``partition`` up into ``model``; return the cursor to follow it from."""
+        asked = self.now
+        snapshot = await self._reader.snapshot(partition, *model.wanted(asked))
+        self._note_beat(partition, snapshot.beat)
+        if fine(self.now) < fine(asked):
+            # Where the clock is the watermark, the first beat has told that now is long ago.
+            snapshot = await self._reader.snapshot(partition, *model.wanted(self.now))
         model.start(partition, snapshot)
         model.move(self.now)
-        self._cursors[partition] = snapshot.cursor
-        self._note_beat(partition, snapshot.beat)
+        return snapshot.cursor
 
     def _note_beat(self, partition: str, beat: Beat | None) -> None:
         # Ages are taken from this process's own steady clock, from when it saw the beat: clocks of two hosts differ.
-        if beat is not None and beat != self.beats.get(partition):
+        # Only of the first beat it is not known when it came, and a worker may be long dead when a board starts.
+        known = self.beats.get(partition)
+        if beat is not None and beat != known:
             self.beats[partition] = beat
-            self._beat_seen[partition] = monotonic()
+            past = max(0.0, time() - beat.at / SECOND_MS) if known is None else 0.0
+            self._beat_seen[partition] = monotonic() - past
 
     def ages(self) -> dict[str, float]:
         """Return how long ago each partition's worker gave a sign of life, in seconds."""

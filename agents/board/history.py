@@ -1,9 +1,9 @@
 """Figures of past times, read from the store when they are asked for."""
 
 import re
-from collections import defaultdict
-from collections.abc import Iterable, Iterator
-from datetime import datetime, timedelta
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from datetime import MAXYEAR, datetime, timedelta
 from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -38,7 +38,8 @@ def time_of(text: str, name: str) -> int:
     """Return an RFC 3339 time in ms; raise BadRequestError for one that is none, or has no offset."""
     try:
         moment = datetime.fromisoformat(text.replace(" ", "+"))
-        if moment.tzinfo is not None:
+        # The first and the last years that are known have no midnight before or after them everywhere.
+        if moment.tzinfo is not None and EPOCH.year <= moment.year < MAXYEAR:
             return milliseconds(moment)
     except (ValueError, OverflowError):
         pass
@@ -67,50 +68,39 @@ def iso(at: int) -> str:
     return text.replace("+00:00", "Z")
 
 
-async def _gather(reader: Reader, fines: Iterable[int], intervals: range | None = None) -> tuple[Buckets, Buckets]:
-    """Sum the rows of all partitions of contacts."""
-    fine_sums: Buckets = {}
-    interval_sums: Buckets = {}
-    for partition in await reader.partitions():
-        if partition.startswith("agents/"):
-            continue
-        wanted = sorted(await reader.intervals(partition) & set(intervals)) if intervals is not None else []
-        found_fine, found_intervals = await reader.rows(partition, list(fines), wanted)
-        post(fine_sums, found_fine)
-        post(interval_sums, found_intervals)
-    return fine_sums, interval_sums
+async def _contact_partitions(reader: Reader) -> list[str]:
+    return [partition for partition in await reader.partitions() if not partition.startswith("agents/")]
 
 
-async def rows_at(reader: Reader, at: int, length: int, level_now: dict[Place, int], until: int) -> list[Figures]:
+async def rows_at(reader: Reader, at: int, length: int, newest: int) -> list[Figures]:
     """Return the rows of a window of ``length`` ms that ended at ``at``, to the end of the bucket it is in.
 
-    ``level_now`` waits at ``until``: the length of a queue then is the one now, with all since undone.
+    Nothing stored is later than ``newest`` (ms). The length of a queue then is the one now, with all since undone;
+    both come from one snapshot, so that nobody is missed who moves meanwhile.
     """
     first, last = fine(at) - length // FINE_MS + 1, fine(at)
-    buckets, _ = await _gather(reader, range(first, max(last, fine(until)) + 1))
     window: dict[Place, Row] = {}
-    later: dict[Place, Row] = {}
-    for number, places in buckets.items():
-        for place, row in places.items():
-            add((window if number <= last else later).setdefault(place, {}), row)
-    levels = {place: level_now.get(place, 0) - _net(later.get(place, {})) for place in {*level_now, *window, *later}}
+    levels: Counter[Place] = Counter()
+    for partition in await _contact_partitions(reader):
+        snapshot = await reader.snapshot(partition, range(first, max(last, fine(newest)) + 1), ())
+        levels.update((queue, channel) for queue, channel, _ in snapshot.now.values())
+        for number, places in snapshot.fine.items():
+            for place, row in places.items():
+                if number <= last:
+                    add(window.setdefault(place, {}), row)
+                else:
+                    levels[place] += exited(row) - row.get(Measure.OFFERED, 0)
     start, end = first * FINE_MS, (last + 1) * FINE_MS
-    shown = sorted(place for place in levels if levels[place] or window.get(place))
+    shown = sorted(place for place in {*levels, *window} if levels[place] or window.get(place))
     rows = [_past(place, window.get(place, {}), levels[place], start, end) for place in shown]
-    return [*rows, _past((None, None), total(window.values()), sum(levels.values()), start, end)]
-
-
-def _net(row: Row) -> int:
-    return row.get(Measure.OFFERED, 0) - exited(row)
+    return [*rows, _past((None, None), total(window.values()), levels.total(), start, end)]
 
 
 def _past(place: tuple[str | None, str | None], row: Row, level: int, start: int, end: int) -> Figures:
-    figures = measured(row)
-    figures["service_level"]["live"] = None
     return {
         "queue": place[0],
         "channel": place[1],
-        **figures,
+        **measured(row),
         "queue_length": level,
         "longest_wait_seconds": None,
         "queue_length_average": rounded(kpis.ratio(waited_ms(row, start, end, level), end - start)),
@@ -119,7 +109,12 @@ def _past(place: tuple[str | None, str | None], row: Row, level: int, start: int
 
 async def interval_rows(reader: Reader, span: Span, zone: ZoneInfo, queue: str | None) -> list[Figures]:
     """Return, for each interval that has any contact, a row for each queue and channel and one for all."""
-    _, sums = await _gather(reader, (), range(interval(span.start), interval(span.end)))
+    sums: Buckets = {}
+    asked = range(interval(span.start), interval(span.end))
+    for partition in await _contact_partitions(reader):
+        stored = [number for number in await reader.intervals(partition) if number in asked]
+        _, found = await reader.rows(partition, (), sorted(stored))
+        post(sums, found)
     table: defaultdict[int, dict[Place, Row]] = defaultdict(dict)
     starts = list(steps(span, zone))
     at = 0
@@ -144,15 +139,15 @@ def _interval(begin: int, places: dict[Place, Row]) -> Iterator[Figures]:
 def steps(span: Span, zone: ZoneInfo) -> Iterator[int]:
     """Yield the starts of the intervals of a span.
 
-    Shorter than a day they are aligned to local midnight; from a day up they count local days from the
-    span's start, daylight saving included.
+    Shorter than a day they are aligned to local midnight, the first cut where the span begins; from a day up they
+    count local days from the span's start, daylight saving included.
     """
     start, end, step = span
     if step < DAY_MS:
         day = midnight(start, zone)
         at = day + (start - day) // step * step
         while at < end:
-            yield at
+            yield max(at, start)
             following = midnight(day + DAY_MS + DAY_MS // 2, zone)
             at += step
             if at >= following:

@@ -92,7 +92,7 @@ class Collector:
         """Yield every family of ``METRICS``."""
         counters = self._follower.model.counters()
         yield from self._contacts(counters)
-        yield from self._windowed()
+        yield from self._windowed(counters)
         yield from self._promises(counters)
         yield from self._agents()
         yield from self._pipeline()
@@ -131,11 +131,13 @@ class Collector:
             ),
         )
 
-    def _windowed(self) -> Iterator[Metric]:
+    def _windowed(self, counters: Iterable[Place]) -> Iterator[Metric]:
         model, now = self._follower.model, self._follower.now
         tables = {window: live_rows(model, self._policies, window, now)[:-1] for window in self._windows}
         newest = tables[TODAY]
-        yield _gauge("callcenter_queue_length", ((_place(row), row["queue_length"]) for row in newest))
+        # Of a queue that is known nobody waiting is a figure too, be its day only just begun.
+        lengths = dict.fromkeys(counters, 0) | {_place(row): row["queue_length"] for row in newest}
+        yield _gauge("callcenter_queue_length", sorted(lengths.items()))
         longest = ((_place(row), row["longest_wait_seconds"]) for row in newest)
         yield _gauge("callcenter_longest_wait_seconds", longest)
         for name, figure in _WINDOWED:

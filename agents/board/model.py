@@ -68,7 +68,7 @@ class Book:
         for rolling in self._rolling.values():
             if rolling.last != last:
                 rolling.move(last, self._fine)
-        for number in [number for number in self._fine if number <= last - self._longest - 1]:
+        for number in [number for number in self._fine if number <= last - self._longest]:
             del self._fine[number]
         today = midnight(now, self._zone)
         for day in [day for day in self._days if day < today]:
@@ -106,6 +106,8 @@ class Model:
         self.waiting: defaultdict[Place, dict[tuple[str, str], int]] = defaultdict(dict)
         #: agent id -> state, since, queues
         self.people: dict[str, tuple[str, int, tuple[str, ...]]] = {}
+        #: The time up to which the windows reach, in ms; 0 before the first ``move``.
+        self.now = 0
         self._places: dict[tuple[str, str], Place] = {}
         self._longest = max(windows.values())
         self._zone = zone
@@ -132,7 +134,8 @@ class Model:
         self._show(partition, delta.now.items())
 
     def move(self, now: int) -> None:
-        """Let all windows end now."""
+        """Let all windows end now. They let go of what lies before them: a clock put back needs a new model."""
+        self.now = now
         self.contacts.move(now)
         self.agents.move(now)
 

@@ -20,18 +20,19 @@ _COUNTS = (
 )
 
 
-def _object(properties: dict[str, Any]) -> dict[str, Any]:
-    return {"type": "object", "properties": properties, "required": list(properties)}
+def _object(properties: dict[str, Any], *optional: str) -> dict[str, Any]:
+    required = [name for name in properties if name not in optional]
+    return {"type": "object", "properties": properties, "required": required}
 
 
-def _row() -> dict[str, Any]:
+def _row(beyond: dict[str, Any], *optional: str) -> dict[str, Any]:
     waits = _object({f"p{percent}": _NUMBER for percent in (50, 90, 95, 99)})
     return _object(
         {
             "queue": {"type": ["string", "null"], "description": "null in the row of all"},
             "channel": {"type": ["string", "null"]},
             **{name: {"type": "integer"} for name in _COUNTS},
-            "service_level": _object(dict.fromkeys(FORMULAS, _NUMBER)),
+            "service_level": _object(dict.fromkeys((*FORMULAS, "live"), _NUMBER)),
             "abandonment_rate": _NUMBER,
             "average_speed_of_answer_seconds": _NUMBER,
             "average_handle_time_seconds": _NUMBER,
@@ -40,8 +41,15 @@ def _row() -> dict[str, Any]:
             "sums": {"type": "object", "description": "the exact sums that the averages are made of"},
             "queue_length": {"type": ["integer", "null"]},
             "longest_wait_seconds": _NUMBER,
-        }
+            **beyond,
+        },
+        *optional,
     )
+
+
+def _live_row() -> dict[str, Any]:
+    promise = {"type": ["object", "null"], "description": "what the queue is held to; left out of past times"}
+    return _row({"queue_length_average": _NUMBER, "promise": promise}, "promise")
 
 
 def _answer(schema: dict[str, Any]) -> dict[str, Any]:
@@ -73,12 +81,14 @@ def document(version: str, windows: Iterable[str]) -> dict[str, Any]:
     window = _query("window", "the rolling window", {"type": "string", "enum": list(windows)})
     time = {"type": "string", "format": "date-time"}
     rows = {"type": "array", "items": {"$ref": "#/components/schemas/Row"}}
+    intervals = {"type": "array", "items": {"$ref": "#/components/schemas/IntervalRow"}}
     at = _query("at", "a past time; now where it is left out", time)
     interval = _query("interval", "a multiple of 15m up to 1d, or of 1d", {"type": "string", "default": "30m"})
     since = _query("from", "first moment; local midnight where left out", time)
     until = _query("to", "end; now where left out", time)
-    table = _answer(_object({"from": time, "to": time, "interval": {"type": "string"}, "rows": rows}))
-    live = _answer(_object({"time": time, "window": {"type": "string"}, "rows": rows}))
+    table = _answer(_object({"from": time, "to": time, "interval": {"type": "string"}, "rows": intervals}))
+    trust = {"type": "object", "description": "how far the figures can be trusted; left out of past times"}
+    live = _answer(_object({"time": time, "window": {"type": "string"}, "rows": rows, "pipeline": trust}, "pipeline"))
     people = _object({"time": time, "states": {"type": "object"}, "occupancy": _NUMBER, "agents": {"type": "array"}})
     health = {"200": {"description": "yes"}, "503": {"description": "no, and why"}}
     return {
@@ -102,8 +112,11 @@ def document(version: str, windows: Iterable[str]) -> dict[str, Any]:
             "/metrics": _get("Exposition for Prometheus", [], _text("text/plain", "Prometheus text or OpenMetrics")),
             "/healthz": _get("Does this process serve?", [], {"200": {"description": "yes"}}),
             "/readyz": _get("Is the store reachable and the pipeline's lag known?", [], health),
+            "/": _get("The wallboard", [], _text("text/html", "a page")),
+            "/docs": _get("This description, for people", [], _text("text/html", "a page")),
+            "/openapi.json": _get("This description, for programs", [], _answer({"type": "object"})),
         },
-        "components": {"schemas": {"Row": _row()}},
+        "components": {"schemas": {"Row": _live_row(), "IntervalRow": _row({"start": time})}},
     }
 
 

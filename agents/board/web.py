@@ -23,7 +23,7 @@ from agents.board.figures import agents_by_state, live_rows, occupancy, rounded
 from agents.board.follower import Follower
 from agents.board.history import BadRequestError, iso, time_of
 from agents.board.metrics import Collector
-from agents.board.model import TODAY
+from agents.board.model import AHEAD_MS, TODAY
 from agents.store import Reader, StoreError
 from streams.policy import MINUTE_MS, Policies
 
@@ -122,18 +122,21 @@ class Board:
         if asked is None:
             rows = live_rows(self._follower.model, self._policies, window, now)
             return Json({"time": iso(now), "window": window, "rows": rows, "pipeline": self._follower.health()})
-        return Json({"time": asked, "window": window, "rows": await self._rows_at(window, time_of(asked, "at"), now)})
+        at = time_of(asked, "at")
+        return Json({"time": iso(at), "window": window, "rows": await self._rows_at(window, at, now)})
 
     async def _rows_at(self, window: str, at: int, now: int) -> list[dict[str, Any]]:
         if window == TODAY:
             raise BadRequestError("today has no rows of a past time; ask /api/v1/intervals for that day")
         marks = [beat.watermark for beat in self._follower.beats.values() if beat.watermark is not None]
         until = max(marks, default=now)
+        if at > now + AHEAD_MS:
+            raise BadRequestError("at: lies ahead of now")
         if at - self._windows[window] < until - self._fine_retention:
             kept = f"windows are kept for {self._fine_retention // MINUTE_MS} minutes"
             raise BadRequestError(f"{kept}; ask /api/v1/intervals for older times")
-        levels = {place: len(waits) for place, waits in self._follower.model.waiting.items()}
-        return await history.rows_at(self._reader, at, self._windows[window], levels, until)
+        # What is committed while this is read may be later than what the last beats told.
+        return await history.rows_at(self._reader, at, self._windows[window], until + 2 * AHEAD_MS)
 
     async def intervals(self, request: Request) -> Response:
         """Serve rows by interval."""
@@ -157,6 +160,8 @@ class Board:
     async def stream(self, request: Request) -> Response:
         """Serve a snapshot each second, as server-sent events."""
         window = self._window(request)
+        if request.method == "HEAD":
+            return Response(media_type="text/event-stream")
         return StreamingResponse(self._events(window), media_type="text/event-stream")
 
     async def _events(self, window: str) -> AsyncIterator[bytes]:

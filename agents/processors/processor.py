@@ -69,6 +69,7 @@ class Processor:
         self._beat = Beat(0, 0, 0, None)
         self._read_at = monotonic()
         self._lock = asyncio.Lock()
+        self._loads = 0
         #: Set when the partition is taken away: whatever it still tries, it gives up.
         self.revoked = False
 
@@ -80,6 +81,7 @@ class Processor:
         """
         async with self._lock:
             loaded = await self._store.load(self.name)
+            self._loads += 1
             self._partition = _partition(self._topic, loaded, self._context)
             self._ledger = Ledger(self.name, loaded, self._context.retention)
             self._head, self._next = loaded.head, loaded.head.offset
@@ -100,9 +102,14 @@ class Processor:
     async def process(self, records: Sequence[Record], end: int | None) -> None:
         """Count a batch, in the order of its offsets, and commit it; ``end`` is the partition's next free offset.
 
-        Records below the stored offset were counted before and are skipped. Raise RefusedError.
+        Records below the stored offset were counted before and are skipped. A batch that waited while the partition
+        was loaded anew is dropped: if the store went back, there would be a gap before it, and it is read again.
+        Raise RefusedError.
         """
+        loads = self._loads
         async with self._lock:
+            if loads != self._loads:
+                return
             fresh = [record for record in records if record.offset >= self._next]
             if not fresh:
                 return

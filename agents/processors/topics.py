@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from kafka.admin import KafkaAdminClient, NewTopic
-from kafka.errors import KafkaError, TopicAlreadyExistsError
+from kafka.errors import TopicAlreadyExistsError
 
+from agents.processors.asking import BOOTSTRAP_MS, asking
 from agents.processors.worker import LARGEST_LETTER, topic_name
-from config.errors import UsageError
 from streams import events as ev
 
 #: The broker stamps what it appends: what is too far ahead of now is then the same for whoever reads it again.
@@ -26,19 +26,19 @@ def make_topics(
     """
     names = {topic_name(prefix, topic): EVENTS_CONFIG for topic in ev.TOPICS}
     names[topic_name(prefix, ev.DEAD_LETTERS)] = LETTERS_CONFIG
-    try:
-        client = KafkaAdminClient(bootstrap_servers=brokers.split(","), request_timeout_ms=10_000, **security)
+    with asking(brokers):
+        client = KafkaAdminClient(
+            bootstrap_servers=brokers.split(","),
+            bootstrap_timeout_ms=BOOTSTRAP_MS,
+            request_timeout_ms=10_000,
+            **security,
+        )
         try:
             for name in sorted(set(names) - set(client.list_topics())):
                 _make(client, NewTopic(name, partitions, replication, topic_configs=names[name]))
             return {topic["name"]: len(topic["partitions"]) for topic in client.describe_topics(sorted(names))}
         finally:
             client.close()
-    except (KafkaError, OSError) as error:
-        raise UsageError(
-            f"Kafka at {brokers} did not make the topics: {str(error) or type(error).__name__}; "
-            "is it running, and is the address right (--kafka)?"
-        ) from error
 
 
 def _make(client: KafkaAdminClient, topic: NewTopic) -> None:

@@ -61,7 +61,7 @@ class MemoryStore:
 
     async def settled(self, partition: str, hours: Collection[int]) -> dict[int, bytes]:
         """Return digests by hour."""
-        stored = self._stored[partition]
+        stored = self._stored.get(partition, _Stored())
         return {hour: stored.settled.get(hour, b"") for hour in hours}
 
     async def commit(self, partition: str, base: Head, commit: Commit) -> Head | None:

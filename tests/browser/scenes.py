@@ -5,6 +5,8 @@ from typing import Any
 Row = dict[str, Any]
 Snapshot = dict[str, Any]
 
+DASH = "\N{EN DASH}"
+BY_NAME = "A\N{EN DASH}Z"
 WINDOWS = ["1m", "5m", "15m", "30m", "1h", "today"]
 
 

@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, Response, StreamingResponse
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tests.browser.scenes import WINDOWS, Snapshot
 
@@ -36,11 +36,9 @@ class Policed:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async def policed(message: dict[str, object]) -> None:
+        async def policed(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = message.setdefault("headers", [])
-                assert isinstance(headers, list)
-                headers.append((b"content-security-policy", POLICY.encode()))
+                message["headers"].append((b"content-security-policy", POLICY.encode()))
             await send(message)
 
         await self.app(scope, receive, policed)

@@ -1,11 +1,14 @@
 import os
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 
 from config.errors import UsageError
-from config.queues import load_policies
+from config.queues import PROMISE_VALUES, ROOT_KEYS, SERVICE_LEVEL_VALUES, load_policies
 from config.settings import Settings
 from streams.policy import FORMULAS, Opening, Policies, Promise
 
@@ -57,6 +60,37 @@ def test_the_examples_in_its_comments_hold(tmp_path: Path) -> None:
 def test_its_comments_name_every_formula() -> None:
     text = Settings().queues.read_text(encoding="utf-8")
     assert all(formula in text for formula in FORMULAS)
+
+
+def test_it_shows_every_key_that_is_accepted() -> None:
+    shown = set(re.findall(r"([a-z_]+):", Settings().queues.read_text(encoding="utf-8")))
+    keys = {key for key, _, _ in (*PROMISE_VALUES, *SERVICE_LEVEL_VALUES)} | {"group", "hours", "holidays"}
+    assert {*ROOT_KEYS, "service_level", *keys} <= shown
+
+
+#: What an editor, a careless paste or a bad disk may leave in the file.
+SLIPS = st.sampled_from(
+    ["\t", "\n", ":", "- ", "{", "]", "'", '"a\\nb"', "&a [*a]", "*a", "~", "|\n  x\n", "\u2028", "%", "é"]
+)
+
+
+@settings(max_examples=100, deadline=None)
+@given(slips=st.lists(st.tuples(st.integers(0, 2_500), st.integers(0, 10), SLIPS), min_size=1, max_size=4))
+@example(slips=[(0, 9_999, '"a\\nb": 1')])
+@example(slips=[(0, 9_999, 'timezone: "a\\nb\\e[31m"')])
+def test_any_slip_is_read_or_told_a_line_each(
+    tmp_path_factory: pytest.TempPathFactory, slips: list[tuple[int, int, str]]
+) -> None:
+    text = Settings().queues.read_text(encoding="utf-8")
+    for at, cut, slip in slips:
+        text = text[:at] + slip + text[at + cut :]
+    file = tmp_path_factory.getbasetemp() / "slips.yaml"
+    file.write_text(text, encoding="utf-8")
+    try:
+        load_policies(file)
+    except UsageError as error:
+        told = str(error).split("\n")
+        assert all(line.isprintable() and re.match(rf"{re.escape(str(file))}:[0-9]+: .", line) for line in told)
 
 
 def test_every_key_is_read(tmp_path: Path) -> None:
@@ -223,6 +257,7 @@ def test_a_wrong_value_is_told_by_line_and_key(tmp_path: Path, keys: str, told: 
     ("text", "told"),
     [
         ("\ntimezone: Europe/Berlim\n", '2: timezone: "Europe/Berlim" is not a time zone; did you mean Europe/Berlin?'),
+        ("timezone: utc\n", '1: timezone: "utc" is not a time zone; did you mean UTC?'),
         ("timezone: Europe\n", '1: timezone: "Europe" is not a time zone'),
         ("timezone: ../UTC\n", '1: timezone: "../UTC" is not a time zone'),
         ("timezone: ''\n", '1: timezone: "" is not a time zone'),

@@ -146,10 +146,15 @@ def test_an_unknown_variable_is_refused_with_the_nearest_known(name: str, advice
         ("CALLWATCH_KAFKA", "a:9092,", "host:port"),
         ("CALLWATCH_KAFKA", "a:99999", "host:port"),
         ("CALLWATCH_KAFKA", "kafka://a:9092", "host:port"),
+        ("CALLWATCH_KAFKA", "a b:9092", "host:port"),
         ("CALLWATCH_REDIS", "127.0.0.1:6379", "redis://host:port/0"),
         ("CALLWATCH_REDIS", "http://127.0.0.1:6379", "redis://host:port/0"),
         ("CALLWATCH_REDIS", "redis://h:port/0", "redis://host:port/0"),
         ("CALLWATCH_REDIS", "redis://h:6379/zero", "redis://host:port/0"),
+        ("CALLWATCH_REDIS", "REDIS-CLUSTER://h:6379", "redis-cluster://host:port"),
+        ("CALLWATCH_REDIS", "redis-cluster://h:6379/3", "redis-cluster://host:port"),
+        ("CALLWATCH_REDIS", "redis://h:6379/0#x", "redis://host:port/0"),
+        ("CALLWATCH_REDIS", "redis://h h:6379/0", "redis://host:port/0"),
         ("CALLWATCH_HOST", "not a host", "127.0.0.1"),
         ("CALLWATCH_PORT", "65536", "from 0 to 65535"),
         ("CALLWATCH_PORT", "-1", "from 0 to 65535"),
@@ -179,6 +184,38 @@ def test_a_wrong_value_is_refused_with_its_variable_and_what_is_allowed(name: st
     assert allowed in message
     assert "\n" not in message
     assert any(f'"{part}"' in message for part in (value, *value.split(",")))
+
+
+@pytest.mark.parametrize(
+    ("address", "told"),
+    [
+        ("redis://h:1/0?ssl_ca_certs=a", '"redis://h:1/0?***" has unknown options; redis:// takes username, password'),
+        ("rediss://h:1/0?db=x", '"rediss://h:1/0?***" has unknown options; rediss:// takes username, password, ssl_'),
+        ("redis-cluster://h:1?hunter2", '"redis-cluster://h:1?***" has unknown options; redis-cluster:// takes'),
+    ],
+)
+def test_an_option_that_redis_would_trip_over_is_refused(address: str, told: str) -> None:
+    assert refusal({"CALLWATCH_REDIS": address}).startswith(f"CALLWATCH_REDIS: {told}")
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "redis://[::1]:6379",
+        "redis-cluster://h:7000/0?username=joe&password=tiger",
+        "rediss://h/7?ssl_ca_certs=ca.pem&ssl_cert_reqs=required",
+        "rediss-cluster://h:7000/?ssl_certfile=a.pem&ssl_keyfile=b.pem",
+    ],
+)
+def test_an_address_of_redis_is_taken_as_it_is_written(address: str) -> None:
+    assert load_settings({"CALLWATCH_REDIS": address}).redis == address
+
+
+@pytest.mark.parametrize("text", ["8080\n9090", "80\x1b[31m80", "80\u202880", "80\r80"])
+def test_a_value_with_control_characters_is_told_in_one_line(text: str) -> None:
+    message = refusal({"CALLWATCH_PORT": text})
+    assert message.isprintable()
+    assert message.endswith("is not allowed; write a whole number from 0 to 65535")
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 // What a link to the board says: ?window=5m&queues=support,sales&sort=name&tv=1
 
 export const DEFAULT_WINDOW = "5m";
-export const SORTS = ["trouble", "name"];
+const SORTS = ["trouble", "name"];
 
 const parameters = () => new URLSearchParams(location.search);
 

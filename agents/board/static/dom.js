@@ -25,9 +25,9 @@ export class TextField {
   }
 }
 
-/** A ratio as a large whole number with the rest set smaller beside it. */
-export class RatioField {
-  #value;
+/** A figure in two parts: what is read from afar, and the rest set smaller beside it. */
+export class FigureField {
+  #values = [];
   #whole;
   #rest;
   #parts;
@@ -40,12 +40,12 @@ export class RatioField {
     element.append(rest);
   }
 
-  set(value) {
-    if (Object.is(value, this.#value)) {
+  set(...values) {
+    if (values.length === this.#values.length && values.every((value, i) => Object.is(value, this.#values[i]))) {
       return;
     }
-    this.#value = value;
-    const [whole, rest] = this.#parts(value);
+    this.#values = values;
+    const [whole, rest] = this.#parts(...values);
     this.#whole.set(whole);
     this.#rest.set(rest);
   }

@@ -1,8 +1,8 @@
 // On a TV nobody scrolls: the tiles are made as large as they can be while all of them fit.
 
-const TILE_WIDTH_TO_HEIGHT = 1.55;
+const TILE_WIDTH_TO_HEIGHT = 1.3;
 // Below this height figures can no longer be read from ten metres on a wall screen of 1080 lines.
-const SMALLEST_HEIGHT = 210;
+const SMALLEST_HEIGHT = 220;
 
 /** Return the columns and rows that make `count` tiles largest in `width` by `height` pixels. */
 export function bestGrid(count, width, height) {
@@ -33,7 +33,7 @@ export function fitTiles(list, count, tv) {
     return;
   }
   const box = list.getBoundingClientRect();
-  const { columns, rows } = bestGrid(count, box.width, innerHeight - box.top - scrollY);
+  const { columns, rows } = bestGrid(count, box.width, box.height);
   for (const [name, value] of [["--columns", columns], ["--rows", rows]]) {
     if (list.style.getPropertyValue(name) !== String(value)) {
       list.style.setProperty(name, value);

@@ -6,12 +6,13 @@ const counts = new Intl.NumberFormat(locale);
 const percents = new Intl.NumberFormat(locale, { style: "percent", minimumFractionDigits: 1, maximumFractionDigits: 1 });
 const roundPercents = new Intl.NumberFormat(locale, { style: "percent", maximumFractionDigits: 1 });
 const twoDigits = new Intl.NumberFormat(locale, { minimumIntegerDigits: 2, useGrouping: false });
-const units = Object.fromEntries(
-  ["second", "minute", "hour"].map((unit) => [
-    unit,
-    new Intl.NumberFormat(locale, { style: "unit", unit, unitDisplay: "short", maximumFractionDigits: 0 }),
-  ]),
-);
+const units = unitFormats("short");
+const narrow = unitFormats("narrow");
+
+function unitFormats(unitDisplay) {
+  const format = (unit) => new Intl.NumberFormat(locale, { style: "unit", unit, unitDisplay, maximumFractionDigits: 0 });
+  return { second: format("second"), minute: format("minute"), hour: format("hour") };
+}
 
 export const count = (value) => (value === null ? strings.dash : counts.format(value));
 
@@ -31,14 +32,32 @@ export function percentParts(ratio) {
   return [text(parts.slice(0, split)), text(parts.slice(split))];
 }
 
-/** Seconds as a stopwatch shows them: 0:31, 12:05, 1:02:45. */
-export function duration(seconds) {
+/**
+ * Seconds in two parts: as a stopwatch below an hour, ["12:05", ""], and in hours from there on, ["2h", " 32m"], so
+ * that nobody takes hours for minutes from across the room.
+ */
+export function durationParts(seconds) {
   if (seconds === null) {
-    return strings.dash;
+    return [strings.dash, ""];
   }
   const whole = Math.max(0, Math.floor(seconds));
-  const rest = `${twoDigits.format(Math.floor(whole / 60) % 60)}:${twoDigits.format(whole % 60)}`;
-  return whole < 3600 ? `${Math.floor(whole / 60)}:${twoDigits.format(whole % 60)}` : `${Math.floor(whole / 3600)}:${rest}`;
+  const minutes = Math.floor(whole / 60);
+  if (minutes < 60) {
+    return [`${counts.format(minutes)}:${twoDigits.format(whole % 60)}`, ""];
+  }
+  return [narrow.hour.format(Math.floor(minutes / 60)), ` ${narrow.minute.format(minutes % 60)}`];
+}
+
+/** Seconds as one text: 0:31, 12:05, 2h 32m. */
+export const duration = (seconds) => durationParts(seconds).join("");
+
+/** A part of a whole in two parts: ["470", " of 533"]. */
+export const shareParts = (part, whole) => [count(part), strings.of(count(whole))];
+
+/** A threshold, shortly: 20s, 5m. */
+export function threshold(seconds) {
+  const unit = seconds % 3600 === 0 ? "hour" : seconds % 60 === 0 ? "minute" : "second";
+  return narrow[unit].format(seconds / { hour: 3600, minute: 60, second: 1 }[unit]);
 }
 
 /** Seconds in words, in the largest unit that keeps two digits of meaning: 20 sec, 4 min, 3 hr. */

@@ -1,8 +1,8 @@
 // The top of the board: all queues together, how many of them are in trouble, the agents by state.
 
 import { sinceOf } from "./board.js";
-import { RatioField, TextField, field, setAttribute, setProperty } from "./dom.js";
-import { count, duration, percentParts } from "./format.js";
+import { FigureField, TextField, field, setAttribute, setProperty } from "./dom.js";
+import { count, durationParts, percentParts, shareParts } from "./format.js";
 import { strings } from "./strings.js";
 import { LEVELS } from "./verdict.js";
 
@@ -14,12 +14,12 @@ export class Totals {
     const at = (name) => field(root, name);
     this.#fields = {
       queueLength: new TextField(at("queue_length"), count),
-      longestWait: new TextField(at("longest_wait")),
-      serviceLevel: new RatioField(at("service_level"), percentParts),
-      live: new RatioField(at("live"), percentParts),
-      abandonment: new RatioField(at("abandonment"), percentParts),
-      speedOfAnswer: new TextField(at("speed_of_answer"), duration),
-      answered: new TextField(at("answered_of_offered")),
+      longestWait: new FigureField(at("longest_wait"), durationParts),
+      serviceLevel: new FigureField(at("service_level"), percentParts),
+      live: new FigureField(at("live"), percentParts),
+      abandonment: new FigureField(at("abandonment"), percentParts),
+      speedOfAnswer: new FigureField(at("speed_of_answer"), durationParts),
+      answered: new FigureField(at("answered_of_offered"), shareParts),
     };
   }
 
@@ -28,17 +28,17 @@ export class Totals {
     const fields = this.#fields;
     this.#since = sinceOf(row, time);
     fields.queueLength.set(row.queue_length);
-    fields.longestWait.set(duration(this.#since === null ? null : row.longest_wait_seconds));
+    fields.longestWait.set(this.#since === null ? null : Math.floor(row.longest_wait_seconds));
     fields.serviceLevel.set(row.service_level.answered_of_offered);
     fields.live.set(row.service_level.live);
     fields.abandonment.set(row.abandonment_rate);
     fields.speedOfAnswer.set(row.average_speed_of_answer_seconds);
-    fields.answered.set(strings.of(count(row.answered), count(row.offered)));
+    fields.answered.set(row.answered, row.offered);
   }
 
   tick(now) {
     if (this.#since !== null) {
-      this.#fields.longestWait.set(duration((now - this.#since) / 1000));
+      this.#fields.longestWait.set(Math.floor((now - this.#since) / 1000));
     }
   }
 }
@@ -86,6 +86,7 @@ export class Agents {
       const total = agents[state] ?? 0;
       number.set(total);
       setProperty(part, "--share", String(total));
+      setAttribute(part, "hidden", total === 0 ? "" : null);
     }
   }
 

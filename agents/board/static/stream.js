@@ -8,6 +8,7 @@ export class Stream {
   #source = null;
   #window;
   #openedAt = 0;
+  #answered = false;
   #heardAt = performance.now();
   #handlers;
 
@@ -30,6 +31,7 @@ export class Stream {
     this.#source?.close();
     this.#window = window;
     this.#openedAt = performance.now();
+    this.#answered = false;
     const source = new EventSource(this.#url());
     source.addEventListener("snapshot", (event) => this.#hear(source, event));
     source.addEventListener("error", () => this.#fail(source));
@@ -47,14 +49,16 @@ export class Stream {
     const snapshot = JSON.parse(event.data);
     this.#heardAt = performance.now();
     this.#openedAt = this.#heardAt;
+    this.#answered = true;
     this.#handlers.snapshot(snapshot);
     this.#handlers.watch(0, false);
   }
 
   // EventSource tries again by itself unless it got an HTTP error, and then it does not say which: ask once. A 4xx
-  // is about this request, and waiting will not mend it.
+  // is about this request, and waiting will not mend it. A stream that has sent something was not refused: it ends
+  // this way when the page is left.
   async #fail(source) {
-    if (source !== this.#source || source.readyState !== EventSource.CLOSED) {
+    if (this.#answered || source !== this.#source || source.readyState !== EventSource.CLOSED) {
       return;
     }
     const stop = new AbortController();

@@ -3,19 +3,24 @@
 const english = {
   language: "en",
   window: "Time window",
-  sort: "Sort by",
-  sorts: { trouble: "Trouble first", name: "By name" },
+  sortByName: "A–Z: sort by name instead of by trouble",
+  sortSign: "A–Z",
   toggleTheme: "Switch between light and dark",
   allQueues: "All queues",
   queues: "Queues",
   waiting: "Waiting",
   longestWait: "Longest wait",
   serviceLevel: "Service level",
-  live: "Live level",
+  live: "Live",
   abandoned: "Abandoned",
-  speedOfAnswer: "Avg. answer",
+  speedOfAnswer: "ASA",
   answeredOfOffered: "Answered",
   target: "Target",
+  hints: {
+    live: "Service level in which everybody who waits past the target already counts as missed",
+    speedOfAnswer: "Average speed of answer",
+    answeredOfOffered: "Answered of all offered",
+  },
   agents: "Agents",
   today: "Today",
   dash: "–",
@@ -43,10 +48,10 @@ const english = {
     offline: "offline",
   },
   staffed: (count) => `${count} signed in`,
-  of: (part, whole) => `${part} of ${whole}`,
+  of: (whole) => ` of ${whole}`,
   within: (ratio, time) => `${ratio} in ${time}`,
   last: (span) => `last ${span}`,
-  more: (first, others) => `${first} +${others}`,
+  more: (first, others) => `${first}, ${others} more`,
   connecting: "Connecting …",
   staleTitle: "Data is stale",
   staleDetail: (reason, age) => `${reason ?? "no fresh events"} · data is ${age} old · last known numbers below`,
@@ -72,6 +77,7 @@ export const locale =
 export function fillText(root) {
   for (const element of root.querySelectorAll("[data-text]")) {
     element.textContent = strings[element.dataset.text];
+    element.title = strings.hints[element.dataset.text] ?? "";
   }
   for (const element of root.querySelectorAll("[data-label]")) {
     element.ariaLabel = strings[element.dataset.label];

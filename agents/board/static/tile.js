@@ -1,7 +1,7 @@
 // One queue's tile: built once from the template, patched ever after.
 
-import { RatioField, TextField, field, setAttribute, setProperty } from "./dom.js";
-import { count, duration, percent, percentParts, promised, span } from "./format.js";
+import { FigureField, TextField, field, setAttribute, setProperty } from "./dom.js";
+import { count, duration, durationParts, percent, percentParts, promised, shareParts, threshold } from "./format.js";
 import { strings } from "./strings.js";
 
 /** Return what identifies a row: a queue is shown once for each of its channels. */
@@ -32,13 +32,13 @@ export class Tile {
       level: new TextField(at("level"), (level) => strings.levels[level]),
       why: new TextField(at("why")),
       queueLength: new TextField(at("queue_length"), count),
-      longestWait: new TextField(at("longest_wait")),
-      serviceLevel: new RatioField(at("service_level"), percentParts),
-      abandonment: new RatioField(at("abandonment"), percentParts),
+      longestWait: new FigureField(at("longest_wait"), durationParts),
+      serviceLevel: new FigureField(at("service_level"), percentParts),
+      abandonment: new FigureField(at("abandonment"), percentParts),
       target: new TextField(at("target")),
       live: new TextField(at("live"), percent),
       speedOfAnswer: new TextField(at("speed_of_answer"), duration),
-      answered: new TextField(at("answered_of_offered")),
+      answered: new FigureField(at("answered_of_offered"), shareParts),
     };
     this.#marks = this.element.querySelectorAll("[data-mark]");
     this.#gauge = this.element.querySelector(".gauge");
@@ -55,11 +55,11 @@ export class Tile {
     fields.name.set(row.queue);
     fields.about.set([row.promise?.group, row.channel].filter(Boolean).join(" · "));
     fields.queueLength.set(row.queue_length);
-    fields.longestWait.set(duration(since === null ? null : row.longest_wait_seconds));
+    fields.longestWait.set(since === null ? null : Math.floor(row.longest_wait_seconds));
     fields.abandonment.set(row.abandonment_rate);
     fields.live.set(row.service_level.live);
     fields.speedOfAnswer.set(row.average_speed_of_answer_seconds);
-    fields.answered.set(strings.of(count(row.answered), count(row.offered)));
+    fields.answered.set(row.answered, row.offered);
     this.#showServiceLevel(row);
     this.#showVerdict(verdict);
   }
@@ -67,7 +67,7 @@ export class Tile {
   /** Carry the longest wait on to `now` (epoch milliseconds). */
   tick(now) {
     if (this.#since !== null) {
-      this.#fields.longestWait.set(duration((now - this.#since) / 1000));
+      this.#fields.longestWait.set(Math.floor((now - this.#since) / 1000));
     }
   }
 
@@ -82,7 +82,7 @@ export class Tile {
     }
     setProperty(this.#gauge, "--target", promise.target_ratio.toFixed(3));
     setAttribute(this.#serviceLevel, "title", strings.formulas[promise.formula] ?? promise.formula);
-    this.#fields.target.set(strings.within(promised(promise.target_ratio), span(promise.threshold_seconds)));
+    this.#fields.target.set(strings.within(promised(promise.target_ratio), threshold(promise.threshold_seconds)));
   }
 
   #showVerdict({ level, marks, troubles }) {

@@ -1,6 +1,6 @@
 // The live wallboard: puts the parts together. A snapshot comes in, the parts patch what changed.
 
-import { DEFAULT_WINDOW, SORTS, keepInAddress, readAddress } from "./address.js";
+import { DEFAULT_WINDOW, keepInAddress, readAddress } from "./address.js";
 import { Board } from "./board.js";
 import { Choice } from "./choice.js";
 import { ServerClock } from "./clock.js";
@@ -103,18 +103,19 @@ function chooseWindow(name) {
 
 function chooseSort(name) {
   board.sort = name;
+  byId("sort-toggle").ariaPressed = String(name === "name");
   keepInAddress("sort", name);
   board.arrange();
 }
 
 const windowChoice = new Choice(byId("window-choice"), "window", chooseWindow);
-const sortChoice = new Choice(byId("sort-choice"), "sort", chooseSort);
 
 function showWindows(names) {
   windowChoice.show(names.map((name) => [name, windowName(name)]), address.window);
 }
 
-sortChoice.show(SORTS.map((name) => [name, strings.sorts[name]]), address.sort);
+byId("sort-toggle").ariaPressed = String(address.sort === "name");
+byId("sort-toggle").addEventListener("click", () => chooseSort(board.sort === "name" ? "trouble" : "name"));
 byId("theme-toggle").addEventListener("click", toggleTheme);
 addEventListener("resize", () => fitTiles(byId("board"), board.tiles.length, address.tv));
 

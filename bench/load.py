@@ -1,0 +1,44 @@
+"""The load: calls of the simulator as a competent switch would send them, and sending them to Kafka."""
+
+import asyncio
+from collections.abc import Iterable
+from time import time
+
+import msgspec
+
+from agents.sources.callcenter import scaled
+from agents.sources.demo import demo
+from agents.sources.sender import connect
+from agents.sources.simulator import simulate
+
+
+class Message(msgspec.Struct):
+    """One event, ready to be sent."""
+
+    key: bytes
+    value: bytes
+
+
+def calls(events: int, contacts_per_second: float) -> list[Message]:
+    """Return that many events of contacts, the last of which happens about now."""
+    encode = msgspec.json.encode
+    made: list[Message] = []
+    seconds = events / (contacts_per_second * 4)
+    for _, event in simulate(scaled(demo(), contacts_per_second), 1, int((time() - seconds) * 1000)):
+        if event["type"].startswith("contact."):
+            made.append(Message(event["contact_id"].encode(), encode(event)))
+            if len(made) == events:
+                break
+    return made
+
+
+def send(kafka: str, topic: str, messages: Iterable[Message]) -> None:
+    """Send all of them and wait until Kafka has them."""
+
+    async def sending() -> None:
+        async with connect(kafka, [topic]) as sender:
+            for message in messages:
+                await sender.add(topic, message.key, message.value)
+            await sender.drain(60)
+
+    asyncio.run(sending())

@@ -1,0 +1,108 @@
+"""The board's truth about itself: stale data, a lost connection, waits that tick only while they are known."""
+
+import asyncio
+import re
+
+import pytest
+from playwright.async_api import expect
+
+from tests.browser.looks import OpenPage, field, tile
+from tests.browser.scenes import row, snapshot, stale
+from tests.browser.stage import Stage
+
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
+
+FRESH, STALE, LOST = "live", "stale", "lost"
+
+
+async def test_the_longest_wait_ticks_between_snapshots(stage: Stage, open_page: OpenPage) -> None:
+    stage.show(snapshot(row(queue_length=1, longest_wait_seconds=58.0)))
+    wait = field(tile(await open_page(), "sales"), "longest_wait")
+    await expect(wait).to_have_text("0:58")
+    stage.mute()
+    await expect(wait).to_have_text("0:59")
+    await expect(wait).to_have_text("1:00")
+
+
+async def test_the_longest_wait_stands_still_once_the_connection_is_lost(stage: Stage, open_page: OpenPage) -> None:
+    stage.show(snapshot(row(queue_length=1, longest_wait_seconds=58.0)))
+    page = await open_page()
+    await expect(tile(page, "sales")).to_be_visible()
+    stage.mute()
+    await expect(page.locator("body")).to_have_attribute("data-freshness", LOST)
+    wait = field(tile(page, "sales"), "longest_wait")
+    before = await wait.inner_text()
+    await asyncio.sleep(1.5)
+    assert await wait.inner_text() == before
+
+
+async def test_stale_data_raises_a_banner_with_reason_and_age(stage: Stage, open_page: OpenPage) -> None:
+    stage.show(stale(row(queue_length=7), reason="no events from Kafka", age=95.0))
+    page = await open_page()
+    banner = page.locator("#banner")
+    await expect(banner).to_contain_text("Data is stale")
+    await expect(banner).to_contain_text("no events from Kafka")
+    await expect(banner).to_contain_text("95 sec")
+    await expect(field(tile(page, "sales"), "queue_length")).to_have_text("7")
+    await expect(page.locator("body")).to_have_attribute("data-freshness", STALE)
+    stage.show(snapshot(row()))
+    await expect(banner).to_be_hidden()
+    await expect(page.locator("body")).to_have_attribute("data-freshness", FRESH)
+
+
+async def test_a_stopped_server_raises_a_banner_and_its_return_clears_it(stage: Stage, open_page: OpenPage) -> None:
+    stage.show(snapshot(row(queue_length=7, abandonment_rate=0.2)))
+    page = await open_page()
+    sales, banner = tile(page, "sales"), page.locator("#banner")
+    await expect(field(sales, "queue_length")).to_have_text("7")
+    colour = await field(sales, "queue_length").evaluate("e => getComputedStyle(e).color")
+    stage.stop()
+    await expect(banner).to_contain_text("Connection lost")
+    await expect(field(sales, "queue_length")).to_have_text("7")
+    await expect(field(sales, "level")).to_have_text("Breach")
+    assert await field(sales, "queue_length").evaluate("e => getComputedStyle(e).color") != colour
+    stage.show(snapshot(row(queue_length=8)))
+    stage.start()
+    await expect(banner).to_be_hidden()
+    await expect(field(sales, "queue_length")).to_have_text("8")
+
+
+async def test_a_connection_that_is_open_but_silent_is_lost_and_opened_anew(stage: Stage, open_page: OpenPage) -> None:
+    stage.show(snapshot(row()))
+    page = await open_page()
+    await expect(tile(page, "sales")).to_be_visible()
+    stage.mute()
+    await expect(page.locator("#banner")).to_contain_text("Connection lost")
+    asked = len(stage.windows_asked)
+    for _ in range(100):
+        if len(stage.windows_asked) > asked:
+            break
+        await asyncio.sleep(0.1)
+    assert len(stage.windows_asked) > asked
+    stage.show(snapshot(row(queue_length=3)))
+    await expect(page.locator("#banner")).to_be_hidden()
+    await expect(field(tile(page, "sales"), "queue_length")).to_have_text("3")
+
+
+async def test_numbers_of_another_window_are_not_shown_as_the_chosen_ones(stage: Stage, open_page: OpenPage) -> None:
+    stage.show(snapshot(row()))
+    page = await open_page()
+    await expect(page.locator("body")).to_have_attribute("data-freshness", FRESH)
+    stage.mute()
+    await page.get_by_label("15 min", exact=True).check()
+    await expect(page.locator("body")).to_have_attribute("data-freshness", "connecting")
+
+
+async def test_without_contacts_the_page_says_how_to_get_some(stage: Stage, open_page: OpenPage) -> None:
+    stage.show(snapshot())
+    page = await open_page()
+    await expect(page.locator("#empty")).to_contain_text("No contacts yet")
+    await expect(page.locator("#empty")).to_contain_text("callwatch simulate")
+    stage.show(snapshot(row()))
+    await expect(page.locator("#empty")).to_be_hidden()
+
+
+async def test_the_clock_shows_the_call_centers_own_time_zone(stage: Stage, open_page: OpenPage) -> None:
+    stage.show(snapshot(row(), time="2026-11-23T10:00:00.000Z", timezone="Asia/Tokyo"))
+    page = await open_page()
+    await expect(page.locator("#clock")).to_have_text(re.compile(r"^19:00:\d\dTokyo$"))

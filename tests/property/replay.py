@@ -1,0 +1,105 @@
+"""A worker and its store, made small: batches in, commits out, a crash now and then."""
+
+import json
+import random
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any, Final
+
+from streams import events as ev
+from streams.contacts import ContactPartition
+from streams.measures import Measure, Row
+from streams.partition import Change, Limits, Now
+from streams.policy import DAY_MS
+from streams.windows import Buckets, coarse, post
+from tests.generate import POLICIES, SETTLING_MS, Arrival
+from tests.oracle import MINUTE, Table
+
+LIMITS: Final = Limits(settling_ms=SETTLING_MS)
+#: For lives in which a talk may end long before its wrap-up comes.
+PATIENT: Final = Limits(settling_ms=SETTLING_MS, wrap_up_ms=DAY_MS)
+
+
+class Kept:
+    """What the store keeps of one partition."""
+
+    def __init__(self) -> None:
+        self.watermark: int | None = None
+        self.buckets: Buckets = {}
+        self.open: dict[str, bytes] = {}
+        self.now: dict[str, Now] = {}
+        self.settled: dict[int, bytes] = {}
+
+    def commit(self, change: Change) -> None:
+        """Take what changed."""
+        self.watermark = change.watermark
+        post(self.buckets, change.deltas)
+        for contact_id, packed in change.open.items():
+            _put(self.open, contact_id, packed)
+        for contact_id, shown in change.now.items():
+            _put(self.now, contact_id, shown)
+        for hour, digests in change.settled.items():
+            self.settled[hour] = self.settled.get(hour, b"") + b"".join(digests)
+
+    def load(self, limits: Limits) -> ContactPartition:
+        """Return the partition as a new owner reads it."""
+        places = {place: () for bucket in self.buckets.values() for place in bucket}
+        return ContactPartition(
+            POLICIES, limits, watermark=self.watermark, places=places, packed=self.open, settled=list(self.settled)
+        )
+
+
+def _put(target: dict[str, Any], name: str, value: object | None) -> None:
+    if value is None:
+        target.pop(name, None)
+    else:
+        target[name] = value
+
+
+def count(partition: ContactPartition, kept: Kept, batch: Sequence[Arrival]) -> Counter[str]:
+    """Count one batch; return the reasons of what could not be counted."""
+    refused: Counter[str] = Counter()
+    wanted = partition.hours_wanted([arrival.at for arrival in batch])
+    partition.settled.learn({hour: kept.settled[hour] for hour in wanted})
+    for arrival in batch:
+        event = ev.decode(ev.CALLS, json.dumps(arrival.event).encode())
+        try:
+            partition.count(event, ev.milliseconds(event.time), arrival.at)
+        except ev.EventError as error:
+            refused[error.reason] += 1
+    return refused
+
+
+def replay(
+    arrivals: Sequence[Arrival], watermark: int, rng: random.Random, limits: Limits = LIMITS
+) -> tuple[Kept, Counter[str]]:
+    """Count ``arrivals`` in batches of random sizes, through random crashes, and carry the clock to ``watermark``."""
+    kept, refused, done = Kept(), Counter[str](), 0
+    partition = kept.load(limits)
+    while done < len(arrivals):
+        batch = arrivals[done : done + rng.choice([1, 3, 10, 50])]
+        if rng.random() < 0.1:
+            count(partition, kept, batch)  # and killed before the commit
+            partition = kept.load(limits)
+        refused += count(partition, kept, batch)
+        kept.commit(partition.take())
+        done += len(batch)
+        if rng.random() < 0.1:
+            partition = kept.load(limits)  # killed after it
+    partition.advance(watermark)
+    kept.commit(partition.take())
+    return kept, refused
+
+
+def figures(row: Row) -> Counter[str]:
+    """Return a row's counts and sums in the oracle's words; nothing that is 0."""
+    return Counter({Measure(key).name.lower(): row[key] for key in row if key < Measure.MOMENTS_MS and row[key]})
+
+
+def table(buckets: Buckets) -> Table:
+    """Return counts and sums by interval, queue and channel, as the oracle gives them."""
+    intervals = coarse(buckets)
+    found = {
+        (number * 15 * MINUTE, *place): figures(row) for number in intervals for place, row in intervals[number].items()
+    }
+    return {key: row for key, row in found.items() if row}
