@@ -20,6 +20,7 @@ from agents.board import history
 from agents.board.follower import Follower
 from agents.board.model import Model
 from agents.board.web import Board
+from agents.processors.batches import BatchApp
 from agents.processors.ledger import Retention
 from agents.processors.processor import Context, wall_clock
 from agents.processors.topics import make_topics
@@ -69,7 +70,7 @@ def open_store(settings: Settings) -> RedisStore:
     address = settings.redis
     if settings.redis_password is not None:
         parts = urlsplit(address)
-        user = quote(parts.username or "default", safe="")
+        user = parts.username or "default"  # as it is written in an address: quoted
         place = parts.netloc.rpartition("@")[2]
         address = parts._replace(netloc=f"{user}:{quote(settings.redis_password, safe='')}@{place}").geturl()
     return RedisStore(address)
@@ -151,23 +152,33 @@ async def run_worker(settings: Settings) -> int:
     office = KafkaOffice(app, topic_name(settings.topic_prefix, ev.DEAD_LETTERS))
     retention = Retention(settings.fine_retention_ms, settings.interval_retention_ms, settings.remember_ms)
     Worker(app, Context(store, office, policies, settings.limits(), retention), settings.topic_prefix)
+    trouble = await _run_until_asked(app)
+    with suppress(Exception):
+        async with asyncio.timeout(STOP_WITHIN_S):
+            await app.stop()
+            await store.close()
+    if trouble is not None:
+        log.error("the worker cannot go on; started again, it goes on where it was", reason=repr(trouble))
+    return 0 if trouble is None else 1
+
+
+async def _run_until_asked(app: BatchApp) -> BaseException | None:
+    """Run until SIGINT or SIGTERM; return None, or what it crashed of before."""
     asked = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, asked.set)
     starting = asyncio.create_task(app.start())
-    while not asked.is_set() and not app.crashed and not (starting.done() and starting.exception()):
-        with suppress(TimeoutError):
-            await asyncio.wait_for(asked.wait(), 0.2)
-    crashed = app.crashed or (starting.done() and starting.exception() is not None)
-    with suppress(Exception):
-        async with asyncio.timeout(STOP_WITHIN_S):
-            starting.cancel()
-            await app.stop()
-            await store.close()
-    if crashed:
-        reason = getattr(app, "crash_reason", None) or (starting.exception() if starting.done() else None)
-        log.error("the worker cannot go on; started again, it goes on where it was", reason=repr(reason))
-    return 1 if crashed else 0
+    try:
+        while not asked.is_set():
+            if app.crashed:
+                return app.crash_reason
+            if starting.done() and starting.exception() is not None:
+                return starting.exception()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(asked.wait(), 0.2)
+    finally:
+        starting.cancel()
+    return None
 
 
 def _listen(settings: Settings) -> socket.socket:
@@ -204,9 +215,10 @@ async def run_board(settings: Settings) -> int:
     await require_store(store, settings)
     server = uvicorn.Server(
         uvicorn.Config(
-            board.app(), log_level="warning", access_log=False, timeout_graceful_shutdown=1, server_header=False
+            board.app(), log_level="warning", access_log=False, timeout_graceful_shutdown=2, server_header=False
         )
     )
+    board.ending = lambda: server.should_exit
     await server.serve(sockets=[listener])
     return 0
 

@@ -271,7 +271,7 @@ _MILLISECOND: Final = timedelta(milliseconds=1)
 _REASONS: Final = (
     (re.compile(r"^Object missing required field"), "missing_field"),
     (re.compile(r"^Expected `datetime` with a timezone component"), "naive_time"),
-    (re.compile(r"^Invalid value '.*' - at `\$\.type`", re.DOTALL), "unknown_type"),
+    (re.compile(r"^Invalid value .* - at `\$\.type`$", re.DOTALL), "unknown_type"),
     (re.compile(r"^Expected `object`, got"), "not_an_object"),
     (re.compile(r"^Expected `\w+(?: \| \w+)*`(?:, got| - at `\$\.type`)"), "wrong_type"),
 )
@@ -343,7 +343,7 @@ def check_key(event: Any, key: bytes | None) -> None:
 
 def _without_values(detail: str) -> str:
     """Cut what msgspec quotes of the message: a wrong value may be a customer's name."""
-    return re.sub(r"(?s)^Invalid (enum )?value '.*'", "This value is not allowed", detail)
+    return re.sub(r"(?s)^Invalid (enum )?value .*(?= - at `)", "This value is not allowed", detail)
 
 
 def encode(event: Envelope) -> bytes:

@@ -127,8 +127,13 @@ class Life:
         for _ in range(self.rng.choice([1, 1, 1, 2, 2, 3])):
             self.enter()
             self.wait()
-            if not self.go_on(self.rng.choice(("answered",) * 6 + ("abandoned", "ended", "left", "overflow", "ghost"))):
+            follows = self.go_on(
+                self.rng.choice(("answered",) * 6 + ("abandoned", "ended", "left", "overflow", "ghost"))
+            )
+            if not follows:
                 return
+            # At one instant a queue comes before an end: only a stumble may turn them round.
+            self.now += self.grain
 
     def go_on(self, how: str) -> bool:
         """Write how a visit went on; tell whether another one may follow."""

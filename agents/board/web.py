@@ -1,7 +1,7 @@
 """What the board serves: the wallboard, the JSON API, the live stream, the exposition, and its own health."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
@@ -33,7 +33,7 @@ HEADERS: Final = {
     "Content-Security-Policy": "default-src 'self'; frame-ancestors 'self'; base-uri 'none'; form-action 'self'",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
-    "Cache-Control": "no-store",
+    "Cache-Control": "no-cache",
 }
 
 
@@ -70,6 +70,8 @@ class Board:
         self._collector = Collector(follower, policies, windows, version)
         self._usual = list(windows)[min(1, len(windows) - 1)]
         self._snapshots: dict[str, tuple[int, bytes]] = {}
+        #: Tells that the server wants to end: it waits for its answers, and a stream is one that ends only now.
+        self.ending: Callable[[], bool] = lambda: False
 
     def app(self) -> Starlette:
         """Return the application; while it runs, the follower follows."""
@@ -166,7 +168,7 @@ class Board:
 
     async def _events(self, window: str) -> AsyncIterator[bytes]:
         yield b"retry: 1000\n\n"
-        while True:
+        while not self.ending():
             yield b"event: snapshot\ndata: " + self.snapshot(window) + b"\n\n"
             await asyncio.sleep(1)
 

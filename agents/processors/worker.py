@@ -2,13 +2,14 @@
 
 import asyncio
 import ssl
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from tempfile import gettempdir
 from typing import Any, Final
 
 import structlog
+from aiokafka.errors import KafkaError
 from faust.types import TP, StreamT
 from mode.supervisors import CrashingSupervisor
 
@@ -99,24 +100,33 @@ class Worker:
         async for batch in stream:
             processor = self.processors.get(batch.tp)
             if processor is not None and not self._consumer.stale(batch):
-                with suppress(RevokedError):
-                    await self._guarded(batch.tp, processor.process(batch.records, batch.end))
+                await self._guarded(batch.tp, processor.process(batch.records, batch.end))
 
     async def _tick_all(self) -> None:
         while not self.app.should_stop:
             await asyncio.sleep(TICK_S)
             for tp, processor in list(self.processors.items()):
-                with suppress(RevokedError):
-                    await self._guarded(tp, processor.tick(self._consumer.end_of(tp)))
+                await self._guarded(tp, processor.tick(self._consumer.end_of(tp)))
 
-    async def _guarded(self, tp: TP, work: Any) -> None:
+    async def _guarded(self, tp: TP, work: Awaitable[None]) -> None:
         """Do ``work``; if the store refused it, take up what is stored and read on from there."""
-        try:
-            await work
-        except RefusedError:
-            log.warning("the store has another head: loading again", partition=self.processors[tp].name)
-            bounds = await self._consumer.bounds([tp])
-            await self._consumer.seek_to({tp: await self.processors[tp].load(*bounds[tp])})
+        with suppress(RevokedError):
+            try:
+                await work
+            except RefusedError as refused:
+                log.warning("the store has another head: loading again", partition=str(refused))
+                await self._reload(tp)
+
+    async def _reload(self, tp: TP) -> None:
+        while (processor := self.processors.get(tp)) is not None:
+            try:
+                bounds = await self._consumer.bounds([tp])
+                await self._consumer.seek_to({tp: await processor.load(*bounds[tp])})
+            except (KafkaError, TimeoutError) as error:
+                log.warning("Kafka does not answer; trying on", partition=processor.name, error=repr(error))
+                await asyncio.sleep(TICK_S)
+            else:
+                return
 
 
 def topic_name(prefix: str, topic: str) -> str:

@@ -83,9 +83,8 @@ def everything(**changes: Any) -> Row:
 
 
 def snapshot(*rows: Row, total: Row | None = None, **changes: Any) -> Snapshot:
-    """Return a snapshot of ``rows`` with the row of all queues last; the server stamps time and window on sending."""
+    """Return a snapshot of ``rows`` with the row of all queues last; the server stamps time and windows on sending."""
     made: Snapshot = {
-        "windows": WINDOWS,
         "timezone": "Europe/Paris",
         "pipeline": {"stale": False, "reason": None, "age_seconds": 0.4, "lag_seconds": 0.2},
         "agents": {"available": 3, "offered": 0, "on_contact": 5, "wrap_up": 1, "break": 0, "offline": 2},

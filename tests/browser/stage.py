@@ -51,7 +51,8 @@ class Stage:
     """
 
     def __init__(self) -> None:
-        self.windows_asked: list[str] = []
+        self.windows_asked: list[str | None] = []
+        self.windows = WINDOWS
         self._shown: Snapshot | None = None
         self._version = 0
         self._muted = False
@@ -111,9 +112,10 @@ class Stage:
         return FileResponse(STATIC / "index.html")
 
     async def _stream(self, request: Request) -> Response:
-        window = request.query_params["window"]
-        self.windows_asked.append(window)
-        if window not in WINDOWS:
+        asked = request.query_params.get("window")
+        self.windows_asked.append(asked)
+        window = self.windows[1] if asked is None else asked
+        if window not in self.windows:
             return Response("no such window", status_code=400)
         return StreamingResponse(self._events(window), media_type="text/event-stream")
 
@@ -124,7 +126,7 @@ class Stage:
             due = self._version != sent_version or time.monotonic() - sent_at >= HEARTBEAT_S
             if due and self._shown is not None and not self._muted:
                 sent_version, sent_at = self._version, time.monotonic()
-                yield _event(self._shown, window)
+                yield _event({"windows": self.windows} | self._shown, window)
             await asyncio.sleep(LOOK_S)
 
 

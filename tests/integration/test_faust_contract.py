@@ -1,22 +1,21 @@
-"""What the record-batch consumer needs of Faust and aiokafka. If this fails, another Faust is installed: see batches.py."""
+"""What the record-batch consumer needs of Faust and aiokafka; where this fails, see agents/processors/batches.py."""
 
 import asyncio
 import inspect
 from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
 from importlib.metadata import version
 from typing import Any, Final
 
 import faust
 import pytest
-from aiokafka import AIOKafkaConsumer
 from faust.transport import consumer as base
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, StreamT
-from kafka import KafkaProducer, TopicPartition
-from kafka.admin import KafkaAdminClient
+from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.structs import OffsetAndMetadata
 
-from agents.processors.batches import FETCH_WAIT_MS, Batch, BatchApp, BatchConsumer, BatchSchema
+from agents.processors.batches import FETCH_WAIT_MS, Batch, BatchConsumer, BatchSchema
 from agents.processors.worker import faust_app
 from tests.harness.kafka import KafkaCluster
 
@@ -43,7 +42,7 @@ SIGNATURES: Final[tuple[tuple[Callable[..., Any], list[str]], ...]] = (
     (faust.Schema.loads_key, ["self", "app", "message", "loads", "serializer"]),
     (faust.Schema.loads_value, ["self", "app", "message", "loads", "serializer"]),
 )
-LAST: Final = 10
+RECORDS: Final = 2_000
 
 
 def test_the_minor_version_is_the_one_that_was_looked_at() -> None:
@@ -52,7 +51,7 @@ def test_the_minor_version_is_the_one_that_was_looked_at() -> None:
 
 @pytest.mark.parametrize(("function", "parameters"), SIGNATURES, ids=lambda each: getattr(each, "__qualname__", ""))
 def test_what_is_overridden_is_there_with_its_parameters(function: Callable[..., Any], parameters: list[str]) -> None:
-    assert [name for name in inspect.signature(function).parameters if name not in {"kwargs"}] == parameters
+    assert [name for name in inspect.signature(function).parameters if name != "kwargs"] == parameters
 
 
 def test_getmany_yields_and_the_other_overridden_ones_are_of_their_kind() -> None:
@@ -62,10 +61,152 @@ def test_getmany_yields_and_the_other_overridden_ones_are_of_their_kind() -> Non
     assert not inspect.iscoroutinefunction(base.Consumer._new_offset)
 
 
-def test_the_consumer_keeps_what_is_acknowledged_where_it_is_looked_for() -> None:
-    source = inspect.getsource(base.Consumer)
-    for name in ("_acked", "_acked_index", "_committed_offset", "_read_offset", "_buffered_partitions", "_seeks"):
-        assert (f"self.{name}" in source) == (name != "_seeks"), name
-    assert '"_fetch_max_wait_ms"' in repr([name for name in inspect.getsource(AIOKafkaConsumer).split('"')]) or (
-        "self._fetch_max_wait_ms = fetch_max_wait_ms" in inspect.getsource(AIOKafkaConsumer)
-    )
+class Reading:
+    """A Faust app that notes the batches it is given of one topic, and starts where it is told."""
+
+    def __init__(self, kafka: KafkaCluster, topic: str, start: Mapping[int, int], batch_records: int = 100) -> None:
+        self.app = faust_app(group=topic, brokers=kafka.address.split(","), batch_records=batch_records)
+        self.app.positions = self.positions
+        self.start_at = start
+        self.asked: list[set[TP]] = []
+        self.batches: list[Batch] = []
+        self.stale = 0
+        #: Seek the first partition here, once, after so many batches.
+        self.seek: tuple[int, int] | None = None
+        self.app.agent(self.app.topic(topic, schema=BatchSchema()), name="reading", concurrency=1)(self.read)
+
+    @property
+    def consumer(self) -> BatchConsumer:
+        consumer: Any = self.app.consumer
+        return consumer  # type: ignore[no-any-return]
+
+    async def positions(self, assigned: set[TP]) -> Mapping[TP, int]:
+        self.asked.append(assigned)
+        return {tp: self.start_at[tp.partition] for tp in assigned}
+
+    async def read(self, stream: StreamT[Any]) -> None:
+        batch: Batch
+        async for batch in stream:
+            if self.consumer.stale(batch):
+                self.stale += 1
+                continue
+            self.batches.append(batch)
+            if self.seek is not None and len(self.batches) == self.seek[0]:
+                await asyncio.sleep(0.5)  # the next batches are fetched meanwhile, and wait
+                await self.consumer.seek_to({batch.tp: self.seek[1]})
+            await asyncio.sleep(0)
+
+    def offsets(self, partition: int) -> list[int]:
+        """Return the offsets read of a partition, in the order they came."""
+        return [record.offset for batch in self.batches if batch.tp.partition == partition for record in batch.records]
+
+    async def until(self, done: Callable[[], bool]) -> None:
+        """Wait until ``done()``, and a moment longer, for what must not come any more."""
+        async with asyncio.timeout(60):
+            while not done():
+                assert not self.app.crashed
+                await asyncio.sleep(0.05)
+        await asyncio.sleep(0.5)
+
+
+@asynccontextmanager
+async def running(reading: Reading) -> AsyncIterator[Reading]:
+    starting = asyncio.create_task(reading.app.start())
+    try:
+        yield reading
+    finally:
+        await reading.app.stop()
+        starting.cancel()
+        await asyncio.gather(starting, return_exceptions=True)
+
+
+@pytest.fixture
+def topic(kafka: KafkaCluster, unique: str) -> str:
+    """A topic of two partitions with records in both."""
+    kafka.create_topic(unique, partitions=2)
+    producer = KafkaProducer(bootstrap_servers=kafka.address)
+    try:
+        for number in range(RECORDS):
+            producer.send(unique, b"%d" % number, partition=number % 2)
+        producer.flush(30)
+    finally:
+        producer.close()
+    return unique
+
+
+def committed(kafka: KafkaCluster, group: str, partition: int) -> int | None:
+    consumer = KafkaConsumer(bootstrap_servers=kafka.address, group_id=group, enable_auto_commit=False)
+    try:
+        offset: int | None = consumer.committed(TopicPartition(group, partition))
+        return offset
+    finally:
+        consumer.close()
+
+
+def commit(kafka: KafkaCluster, group: str, offset: int) -> None:
+    consumer = KafkaConsumer(bootstrap_servers=kafka.address, group_id=group, enable_auto_commit=False)
+    try:
+        consumer.assign([TopicPartition(group, number) for number in range(2)])
+        consumer.commit({TopicPartition(group, number): OffsetAndMetadata(offset, "", -1) for number in range(2)})
+    finally:
+        consumer.close()
+
+
+async def test_each_message_is_one_partitions_batch_and_nothing_is_skipped(kafka: KafkaCluster, topic: str) -> None:
+    half = RECORDS // 2
+    async with running(Reading(kafka, topic, {0: 0, 1: 0})) as reading:
+        await reading.until(lambda: len(reading.offsets(0)) + len(reading.offsets(1)) >= RECORDS)
+        assert reading.offsets(0) == reading.offsets(1) == list(range(half))
+        assert len(reading.batches) < RECORDS / 20
+        assert all(0 < len(batch.records) <= 100 for batch in reading.batches)
+        assert all({record.partition for record in batch.records} == {batch.tp.partition} for batch in reading.batches)
+        assert {batch.end for batch in reading.batches} == {half}
+        assert reading.asked[-1] == {TP(topic, 0), TP(topic, 1)}
+        assert await reading.consumer.bounds(reading.asked[-1]) == dict.fromkeys(reading.asked[-1], (0, half))
+    assert [await asyncio.to_thread(committed, kafka, topic, number) for number in range(2)] == [half, half]
+
+
+async def test_positions_decide_where_reading_starts_whatever_kafka_has_committed(
+    kafka: KafkaCluster, topic: str
+) -> None:
+    await asyncio.to_thread(commit, kafka, topic, 500)
+    half = RECORDS // 2
+    async with running(Reading(kafka, topic, {0: 7, 1: 900})) as reading:
+        await reading.until(lambda: len(reading.offsets(0)) + len(reading.offsets(1)) >= half - 7 + 100)
+        assert reading.offsets(0) == list(range(7, half))
+        assert reading.offsets(1) == list(range(900, half))
+
+
+async def test_a_seek_in_the_middle_drops_stale_batches_and_reads_on_without_a_gap(
+    kafka: KafkaCluster, topic: str
+) -> None:
+    half = RECORDS // 2
+    reading = Reading(kafka, topic, {0: 0, 1: half}, batch_records=20)
+    reading.seek = (5, 3)
+    async with running(reading):
+        await reading.until(lambda: len(reading.offsets(0)) >= 100 + half - 3)
+        before = sum(len(batch.records) for batch in reading.batches[:5])
+        assert reading.offsets(0) == [*range(before), *range(3, half)]
+        assert reading.stale > 0
+
+
+async def test_a_seek_while_a_fetch_waits_for_records_loses_none(kafka: KafkaCluster, topic: str) -> None:
+    half = RECORDS // 2
+    async with running(Reading(kafka, topic, {0: half, 1: half})) as reading:
+        await reading.until(lambda: bool(reading.asked))
+        for round_ in range(1, 11):
+            await reading.consumer.seek_to({TP(topic, 0): half - 30})
+            await reading.until(lambda expected=30 * round_: len(reading.offsets(0)) >= expected)  # type: ignore[misc]
+        assert reading.offsets(0) == list(range(half - 30, half)) * 10
+
+
+async def test_an_idle_partition_delays_a_busy_one_by_no_more_than_the_fetch_wait(
+    kafka: KafkaCluster, topic: str
+) -> None:
+    async with running(Reading(kafka, topic, {0: 0, 1: 0})) as reading:
+        await reading.until(lambda: len(reading.offsets(0)) + len(reading.offsets(1)) >= RECORDS)
+        thread: Any = reading.consumer._thread
+        assert thread._consumer._fetch_max_wait_ms == FETCH_WAIT_MS
+        assert thread._consumer._fetcher._fetch_max_wait_ms == FETCH_WAIT_MS
+        for name in ("_acked", "_acked_index", "_committed_offset", "_read_offset", "_buffered_partitions"):
+            assert hasattr(reading.consumer, name), name

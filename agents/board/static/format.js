@@ -3,14 +3,16 @@
 import { locale, strings } from "./strings.js";
 
 const counts = new Intl.NumberFormat(locale);
-const percents = new Intl.NumberFormat(locale, { style: "percent", minimumFractionDigits: 1, maximumFractionDigits: 1 });
+const oneDecimal = { minimumFractionDigits: 1, maximumFractionDigits: 1 };
+const percents = new Intl.NumberFormat(locale, { style: "percent", ...oneDecimal });
 const roundPercents = new Intl.NumberFormat(locale, { style: "percent", maximumFractionDigits: 1 });
 const twoDigits = new Intl.NumberFormat(locale, { minimumIntegerDigits: 2, useGrouping: false });
 const units = unitFormats("short");
 const narrow = unitFormats("narrow");
 
 function unitFormats(unitDisplay) {
-  const format = (unit) => new Intl.NumberFormat(locale, { style: "unit", unit, unitDisplay, maximumFractionDigits: 0 });
+  const options = { style: "unit", unitDisplay, maximumFractionDigits: 0 };
+  const format = (unit) => new Intl.NumberFormat(locale, { ...options, unit });
   return { second: format("second"), minute: format("minute"), hour: format("hour") };
 }
 

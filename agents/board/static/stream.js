@@ -13,7 +13,7 @@ export class Stream {
   #handlers;
 
   /**
-   * Open the stream of `window`.
+   * Open the stream of `window`; null leaves the choice to the board.
    *
    * `handlers.snapshot(snapshot)` gets each snapshot, `handlers.watch(silence, lost)` twice a second the milliseconds
    * since the last one, `handlers.refused()` is called when the board does not know the window.
@@ -39,7 +39,7 @@ export class Stream {
   }
 
   #url() {
-    return `api/v1/stream?window=${encodeURIComponent(this.#window)}`;
+    return this.#window === null ? "api/v1/stream" : `api/v1/stream?window=${encodeURIComponent(this.#window)}`;
   }
 
   #hear(source, event) {

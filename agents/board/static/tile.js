@@ -46,7 +46,7 @@ export class Tile {
     this.#shape = at("shape");
   }
 
-  /** Show `row` and its verdict; `since` is when its longest wait began (epoch milliseconds), null when nobody waits. */
+  /** Show `row` and its verdict; `since` is when its longest wait began (epoch milliseconds; null: nobody waits). */
   show(row, verdict, since) {
     this.row = row;
     this.verdict = verdict;

@@ -1,6 +1,6 @@
 // The live wallboard: puts the parts together. A snapshot comes in, the parts patch what changed.
 
-import { DEFAULT_WINDOW, keepInAddress, readAddress } from "./address.js";
+import { keepInAddress, readAddress } from "./address.js";
 import { Board } from "./board.js";
 import { Choice } from "./choice.js";
 import { ServerClock } from "./clock.js";
@@ -42,7 +42,8 @@ function showSnapshot(snapshot) {
   const time = Date.parse(snapshot.time);
   clock.hear(time);
   if (snapshot.timezone !== latest?.timezone) {
-    clockFormat = new Intl.DateTimeFormat(locale, { timeStyle: "medium", timeZone: snapshot.timezone, hourCycle: "h23" });
+    const options = { timeStyle: "medium", timeZone: snapshot.timezone, hourCycle: "h23" };
+    clockFormat = new Intl.DateTimeFormat(locale, options);
     zone.set(snapshot.timezone.split("/").at(-1).replaceAll("_", " "));
   }
   latest = snapshot;
@@ -53,7 +54,7 @@ function showSnapshot(snapshot) {
     totals.show(all, time);
   }
   agents.show(snapshot.agents);
-  showWindows(snapshot.windows);
+  showWindows(snapshot);
   showTiles();
 }
 
@@ -76,7 +77,7 @@ function showFreshness(silence, lost) {
   } else if (latest !== null) {
     banner.pipeline(latest.pipeline);
   }
-  const waiting = latest === null || latest.window !== address.window;
+  const waiting = latest === null || latest.window !== (address.window ?? latest.window);
   const freshness = lost ? "lost" : waiting ? "connecting" : latest.pipeline.stale ? "stale" : "live";
   setAttribute(document.body, "data-freshness", freshness);
 }
@@ -96,7 +97,6 @@ function tick() {
 function chooseWindow(name) {
   address.window = name;
   keepInAddress("window", name);
-  spanShown.set(name === "today" ? strings.today : strings.last(windowName(name)));
   stream.open(name);
   showFreshness(0, false);
 }
@@ -110,8 +110,9 @@ function chooseSort(name) {
 
 const windowChoice = new Choice(byId("window-choice"), "window", chooseWindow);
 
-function showWindows(names) {
-  windowChoice.show(names.map((name) => [name, windowName(name)]), address.window);
+function showWindows({ window: shown, windows: names }) {
+  windowChoice.show(names.map((name) => [name, windowName(name)]), address.window ?? shown);
+  spanShown.set(shown === "today" ? strings.today : strings.last(windowName(shown)));
 }
 
 byId("sort-toggle").ariaPressed = String(address.sort === "name");
@@ -123,10 +124,9 @@ const stream = new Stream(address.window, {
   snapshot: showSnapshot,
   watch: showFreshness,
   refused: () => {
-    if (address.window !== DEFAULT_WINDOW) {
-      chooseWindow(DEFAULT_WINDOW);
+    if (address.window !== null) {
+      chooseWindow(null);
     }
   },
 });
-spanShown.set(address.window === "today" ? strings.today : strings.last(windowName(address.window)));
 setInterval(tick, TICK_EVERY_MS);
