@@ -5,6 +5,7 @@ from typing import Any, Final
 import msgspec
 
 from streams import events as ev
+from streams.contact import TRANSITIONS, Action, State
 
 _REF: Final = "#/components/schemas/{name}"
 
@@ -66,6 +67,18 @@ def markdown() -> str:
     lines += [f"| {name} | {', '.join(values)} |" for name, values in _VALUES.items()]
     lines += ["", "## Reasons of dead letters", "", "| reason | means |", "| --- | --- |"]
     lines += [f"| {reason} | {meaning} |" for reason, meaning in ev.REASONS.items()]
+    return "\n".join(lines) + "\n"
+
+
+def contact_diagram() -> str:
+    """Return the life of a contact as a Mermaid state diagram: ``contact.TRANSITIONS``, drawn."""
+    lines = ["stateDiagram-v2", f"    [*] --> {State.IDLE.name}"]
+    for state, kinds in TRANSITIONS.items():
+        # What does the same and leads to the same place shares one arrow.
+        arrows: dict[tuple[Action, State], list[str]] = {}
+        for kind, leads_to in kinds.items():
+            arrows.setdefault(leads_to, []).append(kind.name.lower())
+        lines += [f"    {state.name} --> {to.name}: {', '.join(names)}" for (_, to), names in arrows.items()]
     return "\n".join(lines) + "\n"
 
 

@@ -83,7 +83,7 @@ class BatchConsumer(driver.Consumer):
         """Yield one message for each partition that a fetch brought records of."""
         generation, seeks = self.app.consumer_generation_id, self._seeks.copy()
         fetched, active = await self._wait_next_records(timeout)
-        moved: set[TP] = set()
+        moved = {tp for tp in fetched or {} if self._seeks[tp] != seeks[tp]}
         await self._seek_again(moved)
         for tp, records in (fetched or {}).items():
             # What is dropped here is read again: every rebalance ends with a seek.

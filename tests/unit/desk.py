@@ -76,6 +76,12 @@ class Desk:
             settled=list(self.settled),
         )
 
+    def keeps(self, contact: str) -> bool:
+        """Tell whether a contact is open, to the store and to the partition."""
+        kept = self.open.get(contact) is not None
+        assert kept == (contact in self.partition.contacts)
+        return kept
+
     def row(self, place: tuple[str, str] = SALES) -> Row:
         """Return all that counted at ``place``, but for moments and histograms."""
         summed = total(places.get(place, {}) for places in self.buckets.values())

@@ -85,7 +85,7 @@ def test_each_queue_has_its_own_longest_credible_wait(desk: Desk) -> None:
 def test_lost_stays_lost_when_it_is_settled_and_its_exit_comes_too_late(desk: Desk) -> None:
     desk.tell(0, "c", "queued", queue="sales")
     desk.pass_to(DAY_MS)
-    assert desk.open["c"] is None
+    assert not desk.keeps("c")
     event = {"id": "x", "type": "contact.abandoned", "time": written(BEGIN + 5 * HOUR_MS)}
     assert refusal(desk, {**event, "contact_id": "c", "channel": "voice"}) == "settled"
     assert desk.row() == {Measure.OFFERED: 1, Measure.LOST: 1}
@@ -128,6 +128,7 @@ def test_repetition_of_a_settled_life_is_refused_when_the_contact_has_come_back_
     desk: Desk, kind: str, *, restarted: bool
 ) -> None:
     events = visit(desk, 0)
+    desk.pass_to(HOUR_MS)
     desk.tell(HOUR_MS, "c", kind, **({"queue": "chat"} if kind == "queued" else {}))
     if restarted:
         desk.restart()
@@ -149,9 +150,9 @@ def test_contact_is_settled_when_the_watermark_is_past_its_last_event_by_more_th
 ) -> None:
     visit(desk, 0)
     desk.pass_to(70_000 + LIMITS.settling_ms)
-    assert desk.open["c"] is not None
+    assert desk.keeps("c")
     desk.pass_to(70_000 + LIMITS.settling_ms + 1)
-    assert desk.open["c"] is None
+    assert not desk.keeps("c")
     assert desk.partition.contacts == {}
 
 
@@ -163,7 +164,7 @@ def test_contact_without_its_wrap_up_waits_for_it_before_it_settles(desk: Desk) 
     desk.tell(60_000 + LIMITS.wrap_up_ms, "c", "wrapped")
     assert desk.row()[Measure.WRAP_UP_MS] == LIMITS.wrap_up_ms
     desk.pass_to(60_000 + LIMITS.wrap_up_ms + LIMITS.settling_ms + 1)
-    assert desk.open["c"] is None
+    assert not desk.keeps("c")
 
 
 def test_hold_that_comes_before_its_visit_is_kept_though_the_contact_had_ended_long_ago(desk: Desk) -> None:
@@ -181,9 +182,9 @@ def test_contact_that_never_ended_is_settled_a_day_after_its_last_event_of_any_k
     message = {"id": "m", "type": "message.received", "time": written(BEGIN + HOUR_MS)}
     desk.repeat({**message, "contact_id": "c", "channel": "chat"})
     desk.pass_to(HOUR_MS + DAY_MS - 1)
-    assert desk.open["c"] is not None
+    assert desk.keeps("c")
     desk.pass_to(HOUR_MS + DAY_MS)
-    assert desk.open["c"] is None
+    assert not desk.keeps("c")
     assert desk.buckets == {}
 
 
@@ -195,9 +196,9 @@ def test_late_event_of_a_contact_never_seen_counts_in_its_own_bucket(desk: Desk)
     assert desk.row() == ONE_VISIT
     # The rest of it may come late as well, so it is open for the settling time, and then settled.
     desk.pass_to(5 * DAY_MS + LIMITS.settling_ms - 1)
-    assert desk.open["c"] is not None
+    assert desk.keeps("c")
     desk.pass_to(5 * DAY_MS + LIMITS.settling_ms)
-    assert desk.open["c"] is None
+    assert not desk.keeps("c")
 
 
 def test_event_older_than_the_ids_remembered_is_too_late(desk: Desk) -> None:
@@ -205,7 +206,7 @@ def test_event_older_than_the_ids_remembered_is_too_late(desk: Desk) -> None:
     event = {"id": "x", "type": "contact.started", "contact_id": "new", "channel": "voice"}
     assert refusal(desk, {**event, "time": written(BEGIN + DAY_MS - 1)}) == "too_late"
     desk.repeat({**event, "time": written(BEGIN + DAY_MS)})
-    assert desk.open["new"] is not None
+    assert desk.keeps("new")
 
 
 def test_event_ahead_of_now_by_more_than_is_allowed_is_refused_and_moves_no_watermark(desk: Desk) -> None:
@@ -249,7 +250,7 @@ def test_events_that_move_no_contact_count_nothing_and_keep_it_alive(desk: Desk,
     desk.tell(5 * HOUR_MS, "c", kind, **({"agent_id": "ann"} if kind in ("offered", "declined") else {}))
     assert desk.row() == {Measure.OFFERED: 1, Measure.LOST: 1}
     desk.pass_to(DAY_MS + 5 * HOUR_MS - 1)
-    assert desk.open["c"] is not None
+    assert desk.keeps("c")
 
 
 def test_board_is_told_when_a_wait_begins_and_ends_and_of_nothing_else(desk: Desk) -> None:
