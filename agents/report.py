@@ -69,4 +69,10 @@ def documents() -> dict[str, str]:
         "events.md": schema.markdown(),
         "asyncapi.json": json.dumps(schema.asyncapi(), indent=2) + "\n",
         "metrics.md": catalogue.markdown(),
+        "contact.md": _contact(),
     }
+
+
+def _contact() -> str:
+    made = "Made from the table in `streams/contact.py` by `callwatch schema --write`."
+    return f"# The states of a contact\n\n{made}\n\n```mermaid\n{schema.contact_diagram().rstrip()}\n```\n"

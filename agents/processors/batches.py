@@ -7,7 +7,7 @@ tests/integration/test_faust_contract.py says what breaks with another version.
 """
 
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Final, NamedTuple
 
@@ -135,11 +135,11 @@ class BatchConsumer(driver.Consumer):
         assigned = {TP(*tp) for tp in self.assignment()}
         await self.seek_to(await self.app.positions(assigned))
 
-    async def bounds(self, tps: Iterable[TP]) -> dict[TP, tuple[int, int]]:
-        """Return the oldest offset and the next free one of each partition."""
-        wanted = [driver.ensure_aiokafka_TP(tp) for tp in tps]
-        oldest, ends = await self.earliest_offsets(*wanted), await self.highwaters(*wanted)
-        return {TP(*tp): (oldest[tp], ends[tp]) for tp in wanted}
+    async def bounds(self, tp: TP) -> tuple[int, int]:
+        """Return a partition's oldest offset and its next free one."""
+        wanted = driver.ensure_aiokafka_TP(tp)
+        oldest, ends = await self.earliest_offsets(wanted), await self.highwaters(wanted)
+        return oldest[wanted], ends[wanted]
 
     async def seek_to(self, positions: Mapping[TP, int]) -> None:
         """Let the next fetch of each partition begin at its position."""

@@ -7,7 +7,7 @@ dropped and ``Refused`` raised: load again, and read on where ``load`` says.
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from time import monotonic, time
 from typing import Any, Final
 
@@ -31,6 +31,10 @@ from streams.policy import Policies
 LOG_APPEND_TIME: Final = 1
 
 log = structlog.get_logger()
+
+
+#: Asks Kafka for a partition's oldest offset and its next free one.
+Bounds = Callable[[], Awaitable[tuple[int, int]]]
 
 
 class RefusedError(Exception):
@@ -73,14 +77,16 @@ class Processor:
         #: Set when the partition is taken away: whatever it still tries, it gives up.
         self.revoked = False
 
-    async def load(self, oldest: int, end: int) -> int:
+    async def load(self, bounds: Bounds) -> int:
         """Take up what was committed; return the offset to read on at.
 
-        Kafka holds ``oldest`` up to before ``end``. If what is stored lies outside, records are gone that were
-        never counted, or the topic was made anew: that is said, counted, and read on from the oldest.
+        If it lies outside of what Kafka holds by then, records are gone that were never counted, or the topic was
+        made anew: that is said, counted, and read on from the oldest.
         """
         async with self._lock:
             loaded = await self._store.load(self.name)
+            # Asked for afterwards: another worker may commit meanwhile, and must not seem to be ahead of Kafka.
+            oldest, end = await bounds()
             self._loads += 1
             self._partition = _partition(self._topic, loaded, self._context)
             self._ledger = Ledger(self.name, loaded, self._context.retention)

@@ -81,9 +81,11 @@ class Worker:
         for tp in assigned - set(self.processors):
             topic = self._contract[tp.topic]
             self.processors[tp] = Processor(topic, f"{topic.removeprefix('callcenter.')}/{tp.partition}", self._context)
-        bounds = await self._consumer.bounds(assigned)
-        offsets = await asyncio.gather(*(self.processors[tp].load(*bounds[tp]) for tp in assigned))
+        offsets = await asyncio.gather(*(self._load(tp, self.processors[tp]) for tp in assigned))
         return dict(zip(assigned, offsets, strict=True))
+
+    async def _load(self, tp: TP, processor: Processor) -> int:
+        return await processor.load(lambda: self._consumer.bounds(tp))
 
     @property
     def _consumer(self) -> BatchConsumer:
@@ -120,8 +122,7 @@ class Worker:
     async def _reload(self, tp: TP) -> None:
         while (processor := self.processors.get(tp)) is not None:
             try:
-                bounds = await self._consumer.bounds([tp])
-                await self._consumer.seek_to({tp: await processor.load(*bounds[tp])})
+                await self._consumer.seek_to({tp: await self._load(tp, processor)})
             except (KafkaError, TimeoutError) as error:
                 log.warning("Kafka does not answer; trying on", partition=processor.name, error=repr(error))
                 await asyncio.sleep(TICK_S)

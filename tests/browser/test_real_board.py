@@ -64,10 +64,10 @@ def _is_live(pipeline: Pipeline) -> bool:
     return bool(answer["rows"][-1]["offered"] > 50 and not answer["pipeline"]["stale"])
 
 
-async def _page(browser: Browser, pipeline: Pipeline, viewport: ViewportSize = DESK) -> Page:
+async def _page(browser: Browser, pipeline: Pipeline, viewport: ViewportSize = DESK, query: str = "") -> Page:
     context = await browser.new_context(viewport=viewport, locale="en-US", color_scheme="dark")
     page = await context.new_page()
-    await page.goto(f"http://{LOOPBACK}:{pipeline.port}/?window=1h")
+    await page.goto(f"http://{LOOPBACK}:{pipeline.port}/?window=1h{query}")
     return page
 
 
@@ -125,7 +125,9 @@ async def test_the_board_of_a_living_call_center_is_true_and_says_when_it_no_lon
     assert overflow == 0
     if SCREENSHOTS:
         IMAGES.mkdir(parents=True, exist_ok=True)
-        await page.screenshot(path=IMAGES / "wallboard.png")
+        wall = await _page(browser, call_center, query="&tv=1")
+        await expect(tile(wall, "sales")).to_be_visible()
+        await wall.screenshot(path=IMAGES / "wallboard.png")
         await phone.screenshot(path=IMAGES / "wallboard-phone.png")
 
     call_center.workers[0].kill()

@@ -74,13 +74,13 @@ class Pipeline:
     def get(self, path: str, **query: str) -> Any:
         """Return what the board answers, as JSON."""
         address = f"http://{LOOPBACK}:{self.port}{path}?{urlencode(query)}"
-        with urllib.request.urlopen(address, timeout=60) as answer:  # noqa: S310 -- loopback
+        with urllib.request.urlopen(address, timeout=60) as answer:
             return json.load(answer)
 
     def samples(self, name: str) -> dict[str, float]:
         """Return the samples of one metric, by their labels as they are written."""
         address = f"http://{LOOPBACK}:{self.port}/metrics"
-        with urllib.request.urlopen(address, timeout=60) as answer:  # noqa: S310 -- loopback
+        with urllib.request.urlopen(address, timeout=60) as answer:
             lines = answer.read().decode().splitlines()
         found = (line.removeprefix(name).rsplit(" ", 1) for line in lines if line.startswith((name + "{", name + " ")))
         return {labels: float(value) for labels, value in found}
@@ -104,8 +104,7 @@ class Pipeline:
         directory = self.directory / name
         directory.mkdir(parents=True)
         command = [sys.executable, "-m", "agents.cli", role]
-        server = Server(name, ["env", *(f"{k}={v}" for k, v in self.environment.items()), *command], directory, ready)
-        return server
+        return Server(name, ["env", *(f"{k}={v}" for k, v in self.environment.items()), *command], directory, ready)
 
     def _serves(self) -> bool:
         try:

@@ -379,8 +379,7 @@ def test_given_addresses_are_used_and_a_password_is_not_shown(up: Up) -> None:
     assert "topics on kafka.example:9092\n" in printed
     assert "Redis      redis://***@redis.example:6379/1\n" in printed
     assert "secret" not in printed
-    # Worker and board.
-    assert len(up.family) == 2
+    assert len(up.family) == 2, "worker and board"
     environments = [Path(f"/proc/{pid}/environ").read_text().split("\0") for pid in up.family]
     assert all("CALLWATCH_REDIS=redis://:secret@redis.example:6379/1" in each for each in environments)
 
@@ -397,5 +396,4 @@ def test_a_port_in_use_starts_nothing(up: Up, flag: str) -> None:
 def test_kept_counts_without_the_kafka_they_came_from_are_refused(up: Up, tmp_path: Path) -> None:
     up.start(data=str(tmp_path))
     code, _, errors = up.end()
-    assert code == 2
-    assert "give --kafka with it" in errors
+    assert (code, "give --kafka with it" in errors) == (2, True)

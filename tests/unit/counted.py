@@ -9,7 +9,7 @@ import msgspec
 
 from agents.processors.dead_letters import DeadLetter
 from agents.processors.ledger import Retention
-from agents.processors.processor import LOG_APPEND_TIME, Context, Processor
+from agents.processors.processor import LOG_APPEND_TIME, Bounds, Context, Processor
 from agents.store import Store
 from agents.store.memory import MemoryStore
 from streams import events as ev
@@ -23,6 +23,15 @@ NAME: Final = "calls/0"
 START: Final = 1_767_603_600_000
 SALES: Final[Place] = ("sales", "voice")
 RETENTION: Final = Retention(2 * HOUR_MS, 35 * DAY_MS, 7 * DAY_MS)
+
+
+def bounds(oldest: int, end: int) -> Bounds:
+    """Return what Kafka would say of a partition that holds ``oldest`` up to before ``end``."""
+
+    async def asked() -> tuple[int, int]:
+        return oldest, end
+
+    return asked
 
 
 class FakeRecord(msgspec.Struct):
@@ -95,7 +104,7 @@ def context_of(store: Store, office: Office, clock: Clock | None = None, limits:
 async def processor_of(context: Context, *, oldest: int = 0, end: int = 1_000_000) -> Processor:
     """Return a processor of calls/0 that has loaded."""
     processor = Processor(ev.CALLS, NAME, context)
-    await processor.load(oldest, end)
+    await processor.load(bounds(oldest, end))
     return processor
 
 

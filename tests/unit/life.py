@@ -16,7 +16,7 @@ from agents.store.memory import MemoryStore
 from streams import events as ev
 from streams.partition import Limits
 from streams.policy import HOUR_MS, MINUTE_MS, Policies, Promise
-from tests.unit.counted import RETENTION, FakeRecord, Office
+from tests.unit.counted import RETENTION, FakeRecord, Office, bounds
 
 #: Monday, 2026-01-05, 09:00 UTC.
 START: Final = 1_767_603_600_000
@@ -152,7 +152,7 @@ class Counting:
         if name not in self._processors:
             topic = {"calls": ev.CALLS, "chats": ev.CHATS, "agents": ev.AGENTS}[name.partition("/")[0]]
             processor = self._processors[name] = Processor(topic, name, self._context)
-            self._offsets[name] = await processor.load(0, 1 << 40)
+            self._offsets[name] = await processor.load(bounds(0, 1 << 40))
         return self._processors[name]
 
     def _record(self, name: str, event: dict[str, Any], key: str) -> FakeRecord:

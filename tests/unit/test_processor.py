@@ -23,6 +23,7 @@ from tests.unit.counted import (
     Clock,
     FakeRecord,
     Office,
+    bounds,
     call,
     context_of,
     counted,
@@ -109,7 +110,7 @@ async def read_on(store: MemoryStore, office: Office, records: list[FakeRecord],
     """Load and count from where the store has come to, to the end, in batches of ``size``."""
     context = context_of(store, office)
     counting = Processor("callcenter.calls", NAME, context)
-    start = await counting.load(0, len(records))
+    start = await counting.load(bounds(0, len(records)))
     for first in range(start, len(records), size):
         await counting.process(records[first : first + size], len(records))
 
@@ -154,7 +155,7 @@ async def test_a_second_owner_is_refused_and_counts_right_after_loading() -> Non
     with pytest.raises(RefusedError):
         await zombie.process(records[2:7], 9)
     assert await counted(store) == before
-    assert await zombie.load(0, 9) == 5
+    assert await zombie.load(bounds(0, 9)) == 5
     await zombie.process(records[5:], 9)
     with pytest.raises(RefusedError):
         await owner.tick(9)
@@ -175,7 +176,7 @@ async def test_a_batch_that_waits_while_the_store_is_loaded_anew_is_dropped() ->
     counting = await processor_of(context_of(store, Office()))
     await counting.process(records[:3], 6)
     store.forget()
-    loading = asyncio.create_task(counting.load(0, 6))
+    loading = asyncio.create_task(counting.load(bounds(0, 6)))
     await asyncio.sleep(0)
     waiting = asyncio.create_task(counting.process(records[3:], 6))
     assert await loading == 0
@@ -219,13 +220,13 @@ async def test_a_store_that_fails_for_a_while_loses_nothing(seed: int) -> None:
     store.afterwards = seed % 2 == 0
     store.failing = {number for number in range(1, 200) if chance.random() < 0.4}
     start, counting = 0, Processor("callcenter.calls", NAME, context_of(store, Office()))
-    start = await counting.load(0, len(records))
+    start = await counting.load(bounds(0, len(records)))
     while start < len(records):
         try:
             await counting.process(records[start : start + 30], len(records))
             start += 30
         except RefusedError:  # a commit that was applied, and whose answer was lost
-            start = await counting.load(0, len(records))
+            start = await counting.load(bounds(0, len(records)))
     assert store.failing & set(range(store.calls))
     store.failing.clear()
     assert await counted(store) == await counted(whole)
@@ -300,7 +301,7 @@ async def test_an_offset_outside_of_what_kafka_holds_is_said_and_read_on(
     store = MemoryStore()
     counting = await processor_of(context_of(store, Office()))
     await counting.process(call(0, "c1", 0), 3)
-    assert await counting.load(oldest, end) == oldest
+    assert await counting.load(bounds(oldest, end)) == oldest
     assert "no longer holds the stored offset" in capsys.readouterr().out
     await counting.process(call(oldest, "c2", 1_000), end)
     loaded = await store.load(NAME)
@@ -310,7 +311,7 @@ async def test_an_offset_outside_of_what_kafka_holds_is_said_and_read_on(
 
 async def test_the_first_start_reads_from_the_oldest_without_a_word(capsys: pytest.CaptureFixture[str]) -> None:
     counting = Processor("callcenter.calls", NAME, context_of(MemoryStore(), Office()))
-    assert await counting.load(40, 100) == 40
+    assert await counting.load(bounds(40, 100)) == 40
     assert capsys.readouterr().out == ""
 
 
