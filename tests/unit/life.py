@@ -128,15 +128,6 @@ class Counting:
             processor = await self._processor(name)
             await processor.process([self._record(name, event, event[key]) for event in found], None)
 
-    async def advance(self, watermark: int) -> None:
-        """Carry the watermarks of all partitions on, as by an event that counts nothing."""
-        for name in list(self._processors):
-            channel = "chat" if name.startswith("chats") else "voice"
-            number = next(n for n in range(10_000) if self._name(f"mark{n}", channel) == name)
-            time = datetime.fromtimestamp(watermark / 1000, UTC).isoformat(timespec="milliseconds")
-            mark = {"id": f"mark-{watermark}", "type": "contact.started", "time": time, "channel": channel}
-            await self.send([{**mark, "contact_id": f"mark{number}"}])
-
     async def beat(self) -> None:
         """Have every worker give a sign of life."""
         for name, processor in self._processors.items():
