@@ -301,3 +301,18 @@ def test_nothing_to_commit_but_the_watermark_is_no_change(desk: Desk) -> None:
     assert not desk.partition.changed
     desk.partition.advance(BEGIN - 1)
     assert desk.partition.take().watermark == BEGIN
+
+
+def test_lost_stays_lost_at_once_when_an_event_from_before_its_visit_comes_late(desk: Desk) -> None:
+    desk.tell(0, "c", "queued", queue="sales")
+    desk.pass_to(LONGEST)
+    desk.tell(-5_000, "c", "ended")
+    assert desk.row() == {Measure.OFFERED: 1, Measure.LOST: 1}
+    assert desk.now["c"] is None
+
+
+def test_event_with_an_id_already_seen_changes_nothing_whatever_it_says(desk: Desk) -> None:
+    told = desk.tell(0, "c", "queued", queue="sales")
+    desk.tell(10_000, "c", "abandoned")
+    desk.repeat({**told, "time": written(BEGIN + 60_000), "queue": "chat"})
+    assert (desk.row()[Measure.OFFERED], desk.row(CHAT)) == (1, {})
