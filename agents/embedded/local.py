@@ -23,10 +23,8 @@ def require_free_port(port: int, flag: str) -> None:
         try:
             probe.bind((LOOPBACK, port))
         except OSError as error:
-            if error.errno == errno.EADDRINUSE:
-                why = "is in use (by what is not known); free it or"
-            else:
-                why = f"cannot be used ({error.strerror});"
+            in_use = error.errno == errno.EADDRINUSE
+            why = "is in use; free it or" if in_use else f"cannot be used ({error.strerror});"
             raise UsageError(f"port {port} on {LOOPBACK} {why} give {flag}") from error
 
 

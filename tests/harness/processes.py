@@ -1,5 +1,6 @@
 """Which processes are there: what a parent started, and whether it has ended. Linux only, as the tests are."""
 
+import signal
 import time
 from collections.abc import Iterable
 from contextlib import suppress
@@ -21,6 +22,14 @@ def is_running(pid: int) -> bool:
     with suppress(FileNotFoundError, ProcessLookupError):
         state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
         return state not in {"Z", "X"}
+    return False
+
+
+def ignores(pid: int, number: signal.Signals) -> bool:
+    """Tell whether ``pid`` has asked the kernel not to hear ``number``."""
+    with suppress(FileNotFoundError, ProcessLookupError):
+        fields = dict(line.split(":\t", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines())
+        return bool(int(fields.get("SigIgn", "0"), 16) >> (number - 1) & 1)
     return False
 
 

@@ -23,107 +23,15 @@ from agents.embedded import kafka as embedded_kafka
 from agents.embedded import redis as embedded_redis
 from agents.embedded.kafka import start_kafka
 from agents.embedded.local import LOOPBACK, listens, packaged_binary, require_free_port
-from agents.embedded.process import Process, ProcessFailedError
 from agents.embedded.redis import answers_ping, start_redis
+from agents.embedded.up import ROLE_GRACE_S
 from config.errors import UsageError
-from tests.harness.processes import descendants, is_running, still_running
+from tests.harness.children import BOARD, FAILING, PARENT, SLEEPER, STUBBORN
+from tests.harness.pipeline import wait_until
+from tests.harness.processes import descendants, ignores, is_running, still_running
 from tests.harness.server import free_port
 
 pytestmark = pytest.mark.integration
-
-SLEEPER = (sys.executable, "-c", "import time; time.sleep(120)")
-STUBBORN = (
-    sys.executable,
-    "-c",
-    "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True); time.sleep(120)",
-)
-FAILING = (sys.executable, "-c", "import sys, time; time.sleep(1); print('no such queue: sales'); sys.exit(3)")
-# Starts a child of its own, as a worker that forks would.
-PARENT = (sys.executable, "-c", f"import subprocess; subprocess.run({list(SLEEPER)!r})")
-BOARD = (
-    sys.executable,
-    "-c",
-    """
-import os, sys
-from http.server import BaseHTTPRequestHandler, HTTPServer
-class Board(BaseHTTPRequestHandler):
-    def do_GET(self):
-        self.send_response(200 if self.path == "/readyz" else 404)
-        self.end_headers()
-    def log_message(self, *args): pass
-print(os.environ["CALLWATCH_KAFKA"], os.environ["CALLWATCH_REDIS"], flush=True)
-HTTPServer(("127.0.0.1", int(os.environ["CALLWATCH_PORT"])), Board).serve_forever()
-""",
-)
-
-
-async def always() -> bool:
-    return True
-
-
-async def never() -> bool:
-    return False
-
-
-async def test_ready_is_when_the_probe_says_so(tmp_path: Path) -> None:
-    port = free_port()
-    server = Process.start("server", [sys.executable, "-m", "http.server", str(port)], log=tmp_path / "log")
-    process = await server
-    await process.wait_ready(lambda: listens(port), 10)
-    assert process.running
-    assert await process.stop(grace=2) == -signal.SIGTERM
-    assert not process.running
-
-
-async def test_a_child_that_ends_early_is_told_with_its_last_lines(tmp_path: Path) -> None:
-    process = await Process.start("worker", FAILING, log=tmp_path / "log")
-    with pytest.raises(ProcessFailedError, match=r"worker ended by itself \(exit code 3\)[^$]*no such queue: sales"):
-        await process.wait_ready(never, 10)
-
-
-async def test_a_child_that_never_gets_ready_is_told_with_the_limit(tmp_path: Path) -> None:
-    process = await Process.start("board", SLEEPER, log=tmp_path / "log")
-    with pytest.raises(ProcessFailedError, match=r"board did not get ready within 0.2 s[^$]*wrote nothing"):
-        await process.wait_ready(never, 0.2)
-    await process.stop(grace=2)
-
-
-async def test_somebody_elses_server_does_not_make_a_dead_child_ready(tmp_path: Path) -> None:
-    process = await Process.start("kafka", ["false"], log=tmp_path / "log")
-    await process.wait()
-    with pytest.raises(ProcessFailedError, match="kafka ended by itself"):
-        await process.wait_ready(always, 10)
-
-
-async def test_a_child_deaf_to_the_signal_is_killed_after_the_grace(tmp_path: Path) -> None:
-    log = tmp_path / "log"
-    process = await Process.start("stubborn", STUBBORN, log=log)
-
-    async def is_deaf() -> bool:
-        return "deaf" in log.read_text()
-
-    await process.wait_ready(is_deaf, 10)
-    began = time.monotonic()
-    assert await process.stop(grace=0.3) == -signal.SIGKILL
-    assert 0.3 <= time.monotonic() - began < 1.5
-
-
-async def test_stop_ends_what_the_child_started_too(tmp_path: Path) -> None:
-    process = await Process.start("parent", PARENT, log=tmp_path / "log")
-
-    async def has_children() -> bool:
-        return bool(descendants(process.pid))
-
-    await process.wait_ready(has_children, 10)
-    family = descendants(process.pid)
-    await process.stop(grace=2)
-    assert still_running(family) == set()
-
-
-async def test_stopping_twice_is_harmless(tmp_path: Path) -> None:
-    process = await Process.start("sleeper", SLEEPER, log=tmp_path / "log")
-    first = await process.stop(grace=2)
-    assert await process.stop(grace=2) == first
 
 
 async def test_embedded_kafka_takes_topics_and_records_on_loopback_only(tmp_path: Path) -> None:
@@ -179,7 +87,7 @@ async def test_embedded_redis_keeps_data_only_when_asked(
 def test_a_port_in_use_is_named_with_the_flag_that_moves_it() -> None:
     with socket.create_server((LOOPBACK, 0)) as taken:
         port = taken.getsockname()[1]
-        expected = rf"port {port} on 127.0.0.1 is in use \(by what is not known\); free it or give --kafka-port"
+        expected = rf"port {port} on 127.0.0.1 is in use; free it or give --kafka-port"
         with pytest.raises(UsageError, match=expected):
             require_free_port(port, "--kafka-port")
     require_free_port(port, "--kafka-port")
@@ -236,6 +144,16 @@ class Up:
                 return printed
         raise AssertionError(f"{text!r} was not printed: {printed}{self.process.stderr and self.process.stderr.read()}")
 
+    def wait_for(self, processes: int, deaf: int = 0) -> None:
+        """Wait until so many run, ``deaf`` of them ignoring SIGTERM: a child gets there after ``up`` has started it."""
+
+        def complete() -> bool:
+            assert self.process is not None
+            self.family = descendants(self.process.pid)
+            return (len(self.family), sum(ignores(pid, signal.SIGTERM) for pid in self.family)) == (processes, deaf)
+
+        wait_until(complete, 20, f"{processes} processes, {deaf} of them deaf to SIGTERM")
+
     def end(self, *signals: signal.Signals) -> tuple[int, float, str]:
         """Send ``signals``; return the exit code, the seconds to the end, and what was said on stderr."""
         assert self.process is not None
@@ -280,10 +198,10 @@ def test_one_signal_ends_everything_in_5_seconds_also_a_child_that_is_deaf_to_it
     up.plan["commands"]["worker"] = PARENT
     up.start()
     up.until("Ctrl-C ends it all")
-    assert len(up.family) == 6
+    up.wait_for(processes=6, deaf=1)
     code, seconds, errors = up.end(number)
     assert (code, errors) == (0, "")
-    assert seconds < 5
+    assert ROLE_GRACE_S <= seconds < 5
     assert still_running(up.family, within_s=0.5) == set()
 
 
@@ -291,9 +209,10 @@ def test_a_second_ctrl_c_does_not_leave_anything_running(up: Up) -> None:
     up.plan["commands"]["simulate"] = STUBBORN
     up.start()
     up.until("Ctrl-C ends it all")
+    up.wait_for(processes=5, deaf=1)
     code, seconds, errors = up.end(signal.SIGINT, signal.SIGINT, signal.SIGTERM)
     assert (code, errors) == (0, "")
-    assert seconds < 5
+    assert ROLE_GRACE_S <= seconds < 5
     assert still_running(up.family, within_s=0.5) == set()
 
 
@@ -301,10 +220,7 @@ def test_ctrl_c_while_the_board_is_not_ready_yet_ends_everything(up: Up) -> None
     up.plan["commands"]["board"] = SLEEPER
     up.start()
     up.until("topics on")
-    assert up.process is not None
-    while len(up.family) < 5:
-        time.sleep(0.02)
-        up.family = descendants(up.process.pid)
+    up.wait_for(processes=5)
     code, seconds, _ = up.end(signal.SIGINT)
     assert code == 0
     assert seconds < 5
@@ -390,7 +306,7 @@ def test_a_port_in_use_starts_nothing(up: Up, flag: str) -> None:
         up.start()
         code, _, errors = up.end()
     assert code == 2
-    assert errors.endswith(f"is in use (by what is not known); free it or give {flag}\n")
+    assert errors.endswith(f"is in use; free it or give {flag}\n")
 
 
 def test_kept_counts_without_the_kafka_they_came_from_are_refused(up: Up, tmp_path: Path) -> None:

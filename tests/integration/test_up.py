@@ -111,6 +111,10 @@ def ended_cleanly(callwatch: CallwatchUp) -> None:
     assert not [port for port in (callwatch.port, callwatch.kafka_port, callwatch.redis_port) if accepts(port)]
 
 
+def channels(callwatch: CallwatchUp) -> set[str | None]:
+    return {row["channel"] for row in callwatch.get("/api/v1/queues")["rows"]}
+
+
 def test_a_live_call_center_is_on_the_wallboard_and_ctrl_c_ends_it_all(callwatch: CallwatchUp) -> None:
     said = callwatch.start()
     assert f"http://127.0.0.1:{callwatch.port}/" in said
@@ -120,8 +124,7 @@ def test_a_live_call_center_is_on_the_wallboard_and_ctrl_c_ends_it_all(callwatch
     before = callwatch.totals("/api/v1/queues?window=today")["offered"]
     wait_until(lambda: callwatch.totals("/api/v1/queues?window=today")["offered"] > before, 60, "contacts that move")
     wait_until(lambda: not callwatch.get("/api/v1/queues")["pipeline"]["stale"], 30, "fresh figures")
-    rows = callwatch.get("/api/v1/queues")["rows"]
-    assert {row["channel"] for row in rows} >= {"voice", "chat", None}
+    wait_until(lambda: channels(callwatch) >= {"voice", "chat", None}, 30, "calls and chats")
     assert sum(callwatch.get("/api/v1/agents")["states"].values()) > 0
     exposition = callwatch.text("/metrics")
     assert check_metrics(exposition) == ""

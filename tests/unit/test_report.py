@@ -87,7 +87,7 @@ def test_every_form_of_nothing_is_its_headings_alone() -> None:
 
 def test_the_documents_are_made_from_the_code() -> None:
     made = report.documents()
-    assert set(made) == {"events.md", "asyncapi.json", "metrics.md"}
+    assert set(made) == {"events.md", "asyncapi.json", "metrics.md", "contact.md"}
     assert "contact.queued" in made["events.md"]
     assert json.loads(made["asyncapi.json"])["asyncapi"]
     assert "callcenter_contacts_offered_total" in made["metrics.md"]
