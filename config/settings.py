@@ -61,7 +61,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     unlisted_queues: int = 200
     windows: tuple[str, ...] = ("1m", "5m", "15m", "30m", "1h")
     clock: Clock = "wall"
-    batch_records: int = 5000
+    batch_records: int = 10_000
     stale_after_ms: int = 10 * SECOND_MS
     log_level: LogLevel = "warning"
     log_format: LogFormat = "console"

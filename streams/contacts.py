@@ -144,8 +144,12 @@ class ContactPartition(Partition):
             noted = self._insert(contact, step)
         for fact in noted:
             self._note(fact)
-        self._show(contact_id, contact)
-        self._set_timer(contact_id, contact)
+        waiting = contact.walk.state == State.WAITING
+        if waiting or contact.shown is not None:
+            self._show(contact_id, contact)
+        # In every other state the timer that was set rings early enough.
+        if waiting or contact.walk.ended is not None:
+            self._set_timer(contact_id, contact)
 
     def _insert(self, contact: Contact, step: Step) -> list[Fact]:
         """Add an event that comes before one already seen; return facts(with it) - facts(without it)."""

@@ -22,7 +22,7 @@ from faust.types.tuples import ConsumerMessage
 
 #: A fetch that has nothing yet is asked again after this: a partition with new records waits for the answer
 #: of the fetch before, so this bounds the delay that an idle partition causes a busy one.
-FETCH_WAIT_MS: Final = 100
+FETCH_WAIT_MS: Final = 20
 
 #: Called with the partitions assigned; returns the offsets to read on at.
 Positions = Callable[[set[TP]], Awaitable[Mapping[TP, int]]]
