@@ -250,4 +250,5 @@ class ContactPartition(Partition):
 
 def _pack(contact: Contact) -> bytes:
     lost_at = contact.walk.lost_at if contact.walk.state == State.LOST else 0
-    return _encode(PackedContact(contact.seen, contact.keep_until, lost_at, list(contact.steps.values())))
+    # The fields of a PackedContact, as which it is read: a tuple is written the same, and made faster.
+    return _encode((contact.seen, contact.keep_until, lost_at, tuple(contact.steps.values())))

@@ -166,8 +166,7 @@ class Processor:
             settled.learn(await self._store.settled(self.name, hours))
 
     def _count(self, events: list[tuple[Any, int, Record]], letters: list[DeadLetter]) -> None:
-        clock = self._context.clock()
-        count, types = self._partition.count, ev.TYPE_OF
+        clock, count, counted = self._context.clock(), self._partition.count, list[type[ev.Envelope]]()
         for event, at, record in events:
             now = record.timestamp if record.timestamp_type == LOG_APPEND_TIME else clock
             try:
@@ -175,7 +174,8 @@ class Processor:
             except EventError as error:
                 letters.append(DeadLetter(record, error.reason, str(error)))
             else:
-                self._increments["event:" + types[type(event)]] += 1
+                counted.append(type(event))
+        self._increments.update({f"event:{ev.TYPE_OF[kind]}": times for kind, times in Counter(counted).items()})
         self._increments.update("dead:" + letter.reason for letter in letters)
 
     def _beat_of(self, last: Record, end: int | None) -> Beat:
