@@ -101,8 +101,9 @@ class Settled:
         for hour in [hour for hour in self._hours if hour < before // HOUR_MS]:
             del self._hours[hour]
 
-    def __contains__(self, name: bytes) -> bool:
-        return any(name in digests for digests in self._hours.values())
+    def known(self, name: bytes, at: int) -> bool:
+        """Tell whether an id with an event at ``at`` was settled since: whatever older hours are at hand."""
+        return any(name in digests for hour, digests in self._hours.items() if hour >= at // HOUR_MS)
 
 
 class Partition(ABC):
@@ -170,7 +171,7 @@ class Partition(ABC):
             return
         if at < self.watermark - self.limits.remember_ms:
             raise EventError("too_late", "older than the ids that are remembered")
-        if digest(name) in self.settled:
+        if self.settled.known(digest(name), at):
             raise EventError("settled", "its contact was settled before")
 
     def _row(self, at: int, place: Place) -> Row:

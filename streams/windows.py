@@ -68,23 +68,25 @@ class Totals:
 
     def post(self, deltas: Iterable[Mapping[Place, Row]]) -> set[Place]:
         """Count ``deltas``; return the places that changed."""
-        changed: set[Place] = set()
+        # Of all buckets together first: what only moved from one to another changes no counter.
+        sums: dict[Place, Row] = {}
         for places in deltas:
-            for place, delta in places.items():
-                changed.add(place)
-                counters, owed = self.rows.setdefault(place, ({}, {}))
-                for measure, amount in delta.items():
-                    if measure == Measure.MOMENTS_MS:
-                        continue  # goes down as often as up: no counter
-                    if not owed and amount > 0:
-                        counters[measure] = counters.get(measure, 0) + amount
-                        continue
-                    net = amount - owed.pop(measure, 0)
-                    if net > 0:
-                        counters[measure] = counters.get(measure, 0) + net
-                    elif net < 0:
-                        owed[measure] = -net
-        return changed
+            for place, row in places.items():
+                add(sums.setdefault(place, {}), row)
+        for place, delta in sums.items():
+            counters, owed = self.rows.setdefault(place, ({}, {}))
+            for measure, amount in delta.items():
+                if measure == Measure.MOMENTS_MS:
+                    continue  # goes down as often as up: no counter
+                if not owed and amount > 0:
+                    counters[measure] = counters.get(measure, 0) + amount
+                    continue
+                net = amount - owed.pop(measure, 0)
+                if net > 0:
+                    counters[measure] = counters.get(measure, 0) + net
+                elif net < 0:
+                    owed[measure] = -net
+        return set(sums)
 
 
 class Rolling:

@@ -73,6 +73,8 @@ class Follower:
                 self._note_trouble("the store was written by another version of callwatch", error)
             except _EmptyError as error:
                 self._note_trouble("the store has lost its figures; a worker rebuilds them from Kafka", error)
+            except Exception as error:  # noqa: BLE001 -- a follower that ended would leave its figures to look alive
+                self._note_trouble("the figures cannot be followed", error)
             else:
                 self._trouble = None
             polls += 1
