@@ -121,8 +121,7 @@ def simulate(
     """Simulate a call center, as queueing theory knows it."""
     settings = _settings(kafka=kafka)
     run = Run(seed=seed, speed=parse_speed(speed), history_s=_seconds(history), duration_s=_seconds(duration))
-    fed = run_simulator(settings.kafka, run, contacts_per_second=contacts_per_second, daily=daily)
-    click.echo(f"sent {fed.delivered} events, {fed.failed} failed, in {fed.seconds:.1f} s")
+    run_simulator(settings.kafka, run, contacts_per_second=contacts_per_second, daily=daily)
 
 
 def _seconds(text: str | None) -> float | None:

@@ -142,6 +142,11 @@ class Follower:
             past = max(0.0, time() - beat.at / SECOND_MS) if known is None else 0.0
             self._beat_seen[partition] = monotonic() - past
 
+    @property
+    def alive(self) -> bool:
+        """Tell whether every partition's worker gave a sign of life lately."""
+        return all(age <= self._stale_after for age in self.ages().values())
+
     def ages(self) -> dict[str, float]:
         """Return how long ago each partition's worker gave a sign of life, in seconds."""
         now = monotonic()

@@ -199,7 +199,8 @@ class Board:
     async def readyz(self, _request: Request) -> Response:
         """Tell whether the store is reachable and the pipeline's lag known."""
         health = self._follower.health()
-        ready = health.store_reachable and health.lag_seconds is not None
+        # Without a sign of life the lag is what it was, not what it is.
+        ready = health.store_reachable and health.lag_seconds is not None and self._follower.alive
         return Json({"ready": ready, "pipeline": health}, status_code=200 if ready else 503)
 
     async def openapi(self, _request: Request) -> Response:
