@@ -20,7 +20,7 @@ from streams.contact import (
     facts,
 )
 from streams.events import ContactEvent
-from streams.measures import RECORDERS
+from streams.measures import record
 from streams.partition import Change, Limits, Partition
 from streams.policy import Policies
 
@@ -172,8 +172,8 @@ class ContactPartition(Partition):
                 advance(walk, step, noted)
 
     def _note(self, fact: Fact) -> None:
-        sign, name, at, place, duration = fact
-        RECORDERS[name](self._row(at, place), sign, at, duration, self.policies.of(place[0]))
+        at, place = fact[2], fact[3]
+        record(self._row(at, place), fact, self.policies.of(place[0]))
 
     def _show(self, contact_id: str, contact: Contact) -> None:
         """Tell the board if the contact began or stopped waiting."""

@@ -2,7 +2,6 @@
 
 import gzip
 import json
-import os
 import random
 import subprocess
 import sys
@@ -15,6 +14,7 @@ import pytest
 
 from tests.harness.kafka import KafkaCluster
 from tests.harness.pipeline import Pipeline
+from tests.harness.server import missing
 
 SHARED = Path(__file__).parents[2].parent / "shared"
 BANK = SHARED / "data" / "anonymous_bank_1999"
@@ -39,9 +39,7 @@ pytestmark = [pytest.mark.integration, pytest.mark.bank]
 def january(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The bank's January as events."""
     if not BANK.is_dir():
-        if "CI" in os.environ:
-            pytest.fail("the bank's calls are not here, and in CI they have to be")
-        pytest.skip("the bank's calls stand beside the repository, in ../shared, and are not here")
+        missing("the bank's calls stand beside the repository, in ../shared, and are not here")
     made = subprocess.run(
         [sys.executable, str(SHARED / "tools" / "bank_events.py"), str(BANK / "january.tsv.gz")],
         capture_output=True,
