@@ -22,6 +22,9 @@ from streams import events as ev
 #: Between two signs of life of a partition, in seconds.
 TICK_S: Final = 1.0
 
+#: As many batches are under way at once: counted one after another, committed side by side.
+UNDER_WAY: Final = 4
+
 #: A dead letter is written within this, or tried again.
 SEND_TIMEOUT_S: Final = 10.0
 
@@ -98,11 +101,22 @@ class Worker:
                 self.processors.pop(tp).revoked = True
 
     async def _take_all(self, stream: StreamT[Any]) -> None:
+        """Take batch after batch; while the store commits one, others are counted.
+
+        A partition's own batches stay in order, for its processor takes one at a time, first come first served. Faust
+        acknowledges a batch before it is committed; that is well, since Kafka's offsets are but a hint here.
+        """
         batch: Batch
-        async for batch in stream:
-            processor = self.processors.get(batch.tp)
-            if processor is not None and not self._consumer.stale(batch):
-                await self._guarded(batch.tp, processor.process(batch.records, batch.end))
+        room = asyncio.Semaphore(UNDER_WAY)
+        async with asyncio.TaskGroup() as group:
+            async for batch in stream:
+                await room.acquire()
+                group.create_task(self._take(batch)).add_done_callback(lambda _: room.release())
+
+    async def _take(self, batch: Batch) -> None:
+        processor = self.processors.get(batch.tp)
+        if processor is not None and not self._consumer.stale(batch):
+            await self._guarded(batch.tp, processor.process(batch.records, batch.end))
 
     async def _tick_all(self) -> None:
         while not self.app.should_stop:
