@@ -48,17 +48,17 @@ class Kind(IntEnum):
     EXPIRED = 9
 
 
-#: The events that move a contact; all others only show that it is alive.
-KIND_OF: Final[dict[type[ev.Envelope], Kind]] = {
-    ev.ContactWrapped: Kind.WRAPPED,
-    ev.ContactQueued: Kind.QUEUED,
-    ev.ContactAnswered: Kind.ANSWERED,
-    ev.ContactHeld: Kind.HELD,
-    ev.ContactResumed: Kind.RESUMED,
-    ev.ContactAbandoned: Kind.ABANDONED,
-    ev.ContactLeftQueue: Kind.LEFT,
-    ev.ContactTransferred: Kind.TRANSFERRED,
-    ev.ContactEnded: Kind.ENDED,
+#: The events that move a contact; all others only show that it is alive. Plain numbers, as they stand in a Step.
+KIND_OF: Final[dict[type[ev.Envelope], int]] = {
+    ev.ContactWrapped: int(Kind.WRAPPED),
+    ev.ContactQueued: int(Kind.QUEUED),
+    ev.ContactAnswered: int(Kind.ANSWERED),
+    ev.ContactHeld: int(Kind.HELD),
+    ev.ContactResumed: int(Kind.RESUMED),
+    ev.ContactAbandoned: int(Kind.ABANDONED),
+    ev.ContactLeftQueue: int(Kind.LEFT),
+    ev.ContactTransferred: int(Kind.TRANSFERRED),
+    ev.ContactEnded: int(Kind.ENDED),
 }
 
 
@@ -72,13 +72,19 @@ class State(IntEnum):
     ON_HOLD = 4
 
 
+#: By their own names: Python 3.11 takes 0.1 us to look up a member of an enum, ten times what a name takes.
+IDLE, WAITING, LOST, _, ON_HOLD = State
+QUEUED: Final = int(Kind.QUEUED)
+LEFT: Final = int(Kind.LEFT)
+
+
 class Walk:
     """How far the walk through a contact's events has come."""
 
     __slots__ = ("answered", "ended", "held", "hold", "lost_at", "place", "since", "state", "work")
 
     def __init__(self) -> None:
-        self.state = State.IDLE
+        self.state = IDLE
         self.place: Place = ("", "")
         #: When the visit began that waits or is served.
         self.since = 0
@@ -92,11 +98,6 @@ class Walk:
         #: When the contact ended, unless something followed.
         self.ended: int | None = None
 
-    @property
-    def waiting(self) -> bool:
-        """Tell whether the customer waits in a queue now."""
-        return self.state == State.WAITING
-
 
 def _enter(walk: Walk, step: Step, noted: list[Fact]) -> None:
     walk.place, walk.since, walk.ended = (step[3], step[4]), step[0], None
@@ -104,7 +105,7 @@ def _enter(walk: Walk, step: Step, noted: list[Fact]) -> None:
 
 
 def _stop_waiting(walk: Walk, noted: list[Fact]) -> None:
-    if walk.state == State.LOST:
+    if walk.state is LOST:
         noted.append((-1, "lost", walk.lost_at, walk.place, 0))
 
 
@@ -146,7 +147,7 @@ def _resume(walk: Walk, step: Step, _noted: list[Fact]) -> None:
 
 def _handle(walk: Walk, step: Step, noted: list[Fact]) -> None:
     at, place = step[0], walk.place
-    if walk.state == State.ON_HOLD:
+    if walk.state is ON_HOLD:
         _resume(walk, step, noted)
     talk = at - walk.answered
     walk.work = (at, place, talk)
@@ -234,7 +235,7 @@ def advance(walk: Walk, step: Step, noted: list[Fact]) -> None:
     entry = _TABLE[walk.state][step[1]]
     if entry is None:
         return
-    if step[1] == Kind.QUEUED and walk.state in (State.WAITING, State.LOST) and step[3] == walk.place[0]:
+    if step[1] == QUEUED and step[3] == walk.place[0] and (walk.state is WAITING or walk.state is LOST):
         return
     action, state = entry
     action(walk, step, noted)

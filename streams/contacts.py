@@ -8,10 +8,13 @@ import msgspec
 
 from streams.contact import (
     KIND_OF,
+    LEFT,
+    LOST,
+    QUEUED,
+    WAITING,
     Fact,
     Kind,
     Place,
-    State,
     Step,
     Walk,
     advance,
@@ -20,9 +23,9 @@ from streams.contact import (
     facts,
 )
 from streams.events import ContactEvent
-from streams.measures import record
+from streams.measures import RECORDERS
 from streams.partition import Change, Limits, Partition
-from streams.policy import Policies
+from streams.policy import Policies, Promise, Terms
 
 #: The queue under which all are counted that queues.yaml does not list, beyond the limit.
 OTHER: Final = "other"
@@ -74,8 +77,9 @@ class ContactPartition(Partition):
         places: Mapping[Place, object] | None = None,
         packed: Mapping[str, bytes] | None = None,
         settled: Iterable[int] = (),
+        terms: Terms | None = None,
     ) -> None:
-        """Start from what was committed: the watermark, places known, open contacts, hours with settled ids."""
+        """Start from what was committed: watermark, places known, open contacts, hours with settled ids, terms."""
         super().__init__(limits, watermark, settled)
         self.policies = policies
         self.contacts: dict[str, Contact] = {}
@@ -84,6 +88,17 @@ class ContactPartition(Partition):
         self._unlisted = len(set(self._names) - set(policies.queues) - {OTHER})
         for contact_id, data in (packed or {}).items():
             self._unpack(contact_id, data)
+        if terms is not None and terms != policies.terms:
+            self._judge_anew(terms)
+
+    def _judge_anew(self, terms: Terms) -> None:
+        """Count the open contacts by today's terms: what is taken back of them later must be what was counted."""
+        before = {queue: Promise(threshold_ms=term[0], short_abandon_ms=term[1]) for queue, term in terms.items()}
+        for contact in self.contacts.values():
+            for sign, name, at, place, duration in self._facts_of(contact):
+                row, promise = self._row(at, place), before.get(place[0], before[""])
+                RECORDERS[name](row, -sign, at, duration, promise)
+                RECORDERS[name](row, sign, at, duration, self.policies.of(place[0]))
 
     def _count(self, event: ContactEvent, at: int) -> None:
         contact_id = event.contact_id
@@ -100,9 +115,9 @@ class ContactPartition(Partition):
         if kind is None:
             return
         detail = ""
-        if kind == Kind.QUEUED:
+        if kind == QUEUED:
             detail = self._name(event.queue)  # type: ignore[arg-type] # of this kind it is set
-        elif kind == Kind.LEFT:
+        elif kind == LEFT:
             detail = event.reason  # type: ignore[attr-defined]
         self._add(contact_id, contact, (at, kind, event.id, detail, event.channel))
 
@@ -142,9 +157,9 @@ class ContactPartition(Partition):
             advance(contact.walk, step, noted)
         else:
             noted = self._insert(contact, step)
-        for fact in noted:
-            self._note(fact)
-        waiting = contact.walk.state == State.WAITING
+        if noted:
+            self._note(noted)
+        waiting = contact.walk.state is WAITING
         if waiting or contact.shown is not None:
             self._show(contact_id, contact)
         # In every other state the timer that was set rings early enough.
@@ -153,32 +168,37 @@ class ContactPartition(Partition):
 
     def _insert(self, contact: Contact, step: Step) -> list[Fact]:
         """Add an event that comes before one already seen; return facts(with it) - facts(without it)."""
-        _, before = facts(contact.steps.values())
-        if contact.walk.state == State.LOST:
-            before.append(
-                (1, "lost", contact.walk.lost_at, contact.walk.place, contact.walk.lost_at - contact.walk.since)
-            )
+        before = self._facts_of(contact)
         contact.steps[step[2]] = step
         contact.walk, after = facts(contact.steps.values())
         self._expire(contact, after)
         return difference(after, before)
 
+    def _facts_of(self, contact: Contact) -> list[Fact]:
+        """Return what is noted of a contact."""
+        walk, noted = contact.walk, facts(contact.steps.values())[1]
+        if walk.state is LOST:
+            noted.append((1, "lost", walk.lost_at, walk.place, walk.lost_at - walk.since))
+        return noted
+
     def _expire(self, contact: Contact, noted: list[Fact]) -> None:
         """Note a wait as lost once the watermark has passed the longest credible one."""
         walk = contact.walk
-        if walk.state == State.WAITING:
+        if walk.state is WAITING:
             step = expiry(walk, self.policies.of(walk.place[0]).longest_credible_wait_ms)
             if self.watermark is not None and step[0] <= self.watermark:
                 advance(walk, step, noted)
 
-    def _note(self, fact: Fact) -> None:
-        at, place = fact[2], fact[3]
-        record(self._row(at, place), fact, self.policies.of(place[0]))
+    def _note(self, noted: list[Fact]) -> None:
+        """Add what the facts measure to the rows they count in."""
+        promise_of, row_of = self.policies.of, self._row
+        for sign, name, at, place, duration in noted:
+            RECORDERS[name](row_of(at, place), sign, at, duration, promise_of(place[0]))
 
     def _show(self, contact_id: str, contact: Contact) -> None:
         """Tell the board if the contact began or stopped waiting."""
         walk = contact.walk
-        shown = (walk.place, walk.since) if walk.state == State.WAITING else None
+        shown = (walk.place, walk.since) if walk.state is WAITING else None
         if shown != contact.shown:
             contact.shown = shown
             self._change.now[contact_id] = (*walk.place, walk.since) if shown else None
@@ -189,18 +209,15 @@ class ContactPartition(Partition):
         if due < contact.due:
             contact.due = due
             heappush(self._timers, (due, contact_id))
-            self._clear_timers()
-
-    def _clear_timers(self) -> None:
-        """Drop timers that were set anew, once they are most of all: a wait's runs hours, a call only minutes."""
-        if len(self._timers) > 4 * len(self.contacts) + 1_000:
-            self._timers = [(contact.due, name) for name, contact in self.contacts.items() if contact.due < _NEVER]
-            heapify(self._timers)
+            # Timers that were set anew are dropped once they are most of all: a wait's runs hours, a call only minutes.
+            if len(self._timers) > 4 * len(self.contacts) + 1_000:
+                self._timers = [(contact.due, name) for name, contact in self.contacts.items() if contact.due < _NEVER]
+                heapify(self._timers)
 
     def _due(self, contact: Contact) -> int:
         """Return the watermark at which something happens to the contact by itself."""
         walk, limits = contact.walk, self.limits
-        if walk.state == State.WAITING:
+        if walk.state is WAITING:
             return walk.since + self.policies.of(walk.place[0]).longest_credible_wait_ms
         if walk.ended is None:
             due = contact.seen + limits.open_ms
@@ -222,10 +239,10 @@ class ContactPartition(Partition):
         contact.due = _NEVER
         noted: list[Fact] = []
         self._expire(contact, noted)
-        for fact in noted:
-            self._note(fact)
+        if noted:
+            self._note(noted)
             self._change.open[contact_id] = b""
-        if contact.walk.state != State.WAITING and self._due(contact) <= watermark:
+        if contact.walk.state is not WAITING and self._due(contact) <= watermark:
             del self.contacts[contact_id]
             if contact.shown is not None:
                 self._change.now[contact_id] = None
@@ -243,12 +260,12 @@ class ContactPartition(Partition):
             advance(contact.walk, (packed.lost_at, Kind.EXPIRED, "", "", ""), [])
         contact.last = max(packed.steps, default=None)
         walk = contact.walk
-        contact.shown = (walk.place, walk.since) if walk.state == State.WAITING else None
+        contact.shown = (walk.place, walk.since) if walk.state is WAITING else None
         contact.due = self._due(contact)
         heappush(self._timers, (contact.due, contact_id))
 
 
 def _pack(contact: Contact) -> bytes:
-    lost_at = contact.walk.lost_at if contact.walk.state == State.LOST else 0
+    lost_at = contact.walk.lost_at if contact.walk.state is LOST else 0
     # The fields of a PackedContact, as which it is read: a tuple is written the same, and made faster.
     return _encode((contact.seen, contact.keep_until, lost_at, tuple(contact.steps.values())))

@@ -88,7 +88,10 @@ def average_handle_time(row: Mapping[int, int]) -> float | None:
 
 def percentile(row: Mapping[int, int], histogram: Histogram, percent: int) -> float | None:
     """Return the nearest-rank percentile in seconds, at most 5 % from the exact one; None of nothing."""
-    found = list(bins(row, histogram))
+    return _at_rank(list(bins(row, histogram)), percent)
+
+
+def _at_rank(found: list[tuple[int, int]], percent: int) -> float | None:
     rank = ceil(percent * sum(count for _, count in found) / 100)
     seen = 0
     for number, count in found:
@@ -100,7 +103,8 @@ def percentile(row: Mapping[int, int], histogram: Histogram, percent: int) -> fl
 
 def percentiles(row: Mapping[int, int], histogram: Histogram) -> dict[str, float | None]:
     """Return the percentiles of ``PERCENTILES`` in seconds: {"p50": ..., ...}."""
-    return {f"p{percent}": percentile(row, histogram, percent) for percent in PERCENTILES}
+    found = list(bins(row, histogram))
+    return {f"p{percent}": _at_rank(found, percent) for percent in PERCENTILES}
 
 
 def occupancy(busy_ms: float, available_ms: float) -> float | None:

@@ -16,7 +16,7 @@ from streams.contact import Place
 from streams.events import Envelope, EventError
 from streams.measures import Row
 from streams.policy import DAY_MS, HOUR_MS, MINUTE_MS
-from streams.windows import Buckets, fine
+from streams.windows import FINE_MS, Buckets
 
 #: The bytes that are remembered of a settled id.
 DIGEST_BYTES: Final = 8
@@ -114,7 +114,7 @@ class Partition(ABC):
         self.limits = limits
         self.watermark = watermark
         self.settled = Settled(settled)
-        self._change = Change(watermark=watermark)
+        self._change = Change()
 
     def count(self, event: Envelope, at: int, now: int) -> None:
         """Count one event that happened at ``at`` and arrived at ``now`` (both ms).
@@ -145,7 +145,6 @@ class Partition(ABC):
         """Carry the watermark on; it never goes back."""
         if self.watermark is None or watermark > self.watermark:
             self.watermark = watermark
-            self._change.watermark = watermark
             self._on_watermark(watermark)
 
     @property
@@ -156,7 +155,8 @@ class Partition(ABC):
 
     def take(self) -> Change:
         """Return what changed since the last call."""
-        change, self._change = self._change, Change(watermark=self.watermark)
+        change, self._change = self._change, Change()
+        change.watermark = self.watermark
         return change
 
     @abstractmethod
@@ -176,9 +176,10 @@ class Partition(ABC):
 
     def _row(self, at: int, place: Place) -> Row:
         """Return the row of this change that something at ``at`` counts in."""
-        places = self._change.deltas.get(fine(at))
+        bucket = at // FINE_MS
+        places = self._change.deltas.get(bucket)
         if places is None:
-            places = self._change.deltas[fine(at)] = {}
+            places = self._change.deltas[bucket] = {}
         row = places.get(place)
         if row is None:
             row = places[place] = {}

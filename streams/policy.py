@@ -53,10 +53,16 @@ class Promise(msgspec.Struct, frozen=True, kw_only=True):
     longest_credible_wait_ms: int = 4 * HOUR_MS
     queue_length_limit: int | None = None
     longest_wait_limit_ms: int | None = None
+    #: A ratio of fewer contacts than these alarms nobody: one hang-up at night is 100 % abandonment.
+    minimum_contacts: int = 20
     #: Empty means always open.
     hours: tuple[Opening, ...] = ()
     #: ISO dates (YYYY-MM-DD) on which the queue is closed all day.
     holidays: frozenset[str] = frozenset()
+
+
+#: What visits are judged by when they are counted: queue -> (threshold, short abandon) in ms; "" for all others.
+Terms = dict[str, tuple[int, int]]
 
 
 class Policies(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,6 +76,8 @@ class Policies(msgspec.Struct, frozen=True, kw_only=True):
     timezone: str = "UTC"
     #: A queue's group on the wallboard, where it has one.
     groups: Mapping[str, str] = {}
+    #: The channel that a queue's promise is shown under before its first contact has told its own.
+    channels: Mapping[str, str] = {}
     #: agent_id -> the queues that the agent serves.
     skills: Mapping[str, tuple[str, ...]] = {}
 
@@ -88,6 +96,12 @@ class Policies(msgspec.Struct, frozen=True, kw_only=True):
         minute = local.hour * 60 + local.minute
         stretches = [h for h in promise.hours if h.weekday == local.weekday()]
         return not promise.hours or any(h.opens <= minute < h.closes for h in stretches)
+
+    @property
+    def terms(self) -> Terms:
+        """Return what the promises say of how visits are counted."""
+        promises = {**self.queues, "": self.default}
+        return {queue: (promise.threshold_ms, promise.short_abandon_ms) for queue, promise in promises.items()}
 
     @property
     def zone(self) -> ZoneInfo:

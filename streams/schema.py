@@ -1,5 +1,7 @@
 """The event contract for others: JSON Schema, AsyncAPI, and a page to read, all made from the types."""
 
+import json
+from collections.abc import Mapping
 from typing import Any, Final
 
 import msgspec
@@ -38,7 +40,12 @@ def asyncapi() -> dict[str, Any]:
         "operations": operations,
         "components": {
             "messages": {
-                name: {"name": name, "summary": _first_line(kind), "payload": {"$ref": _REF.format(name=kind.__name__)}}
+                name: {
+                    "name": name,
+                    "summary": _first_line(kind),
+                    "payload": {"$ref": _REF.format(name=kind.__name__)},
+                    "examples": [{"payload": example(kind)}],
+                }
                 for kind, name in ev.TYPE_OF.items()
             },
             "schemas": _schemas(),
@@ -57,17 +64,32 @@ def markdown() -> str:
         "when it happened. What is finer than a millisecond is cut off. Unknown fields are ignored; a message that",
         "breaks the contract goes to the dead-letter topic with its reason.",
         "",
+        "| topic | message key | carries |",
+        "| --- | --- | --- |",
     ]
     for topic, kinds in ev.TOPICS.items():
-        lines += [f"## {topic}", "", f"Message key: {' or '.join(sorted(_keys(kinds)))}.", ""]
-        lines += ["| type | means | required | may have |", "| --- | --- | --- | --- |"]
-        lines += [_table_row(kind) for kind in kinds]
-        lines.append("")
-    lines += ["## Values", "", "| field | allowed |", "| --- | --- |"]
-    lines += [f"| {name} | {', '.join(values)} |" for name, values in _VALUES.items()]
+        keys = " or ".join(dict.fromkeys(f"`{key}`" for kind in kinds for key in ev.KEYS[kind]))
+        # A few words for many types: all of a contact go to either of two topics.
+        carried = ", ".join(dict.fromkeys(f"[{_family(kind)}.*](#{_family(kind)})" for kind in kinds))
+        lines.append(f"| {topic} | {keys} | {carried} |")
+    families: dict[str, list[type[ev.Envelope]]] = {}
+    for kind in ev.TYPE_OF:
+        families.setdefault(_family(kind), []).append(kind)
+    for family, kinds in families.items():
+        lines += ["", f"## {family}", ""]
+        lines += [line for kind in kinds for line in (*_section(kind), "")][:-1]
     lines += ["", "## Reasons of dead letters", "", "| reason | means |", "| --- | --- |"]
     lines += [f"| {reason} | {meaning} |" for reason, meaning in ev.REASONS.items()]
     return "\n".join(lines) + "\n"
+
+
+def example(kind: type[ev.Envelope]) -> dict[str, Any]:
+    """Return a message of ``kind`` as it may come: what is required, and what is of use beside it."""
+    name = ev.TYPE_OF[kind]
+    values = _EXAMPLE | _EXAMPLES.get(_family(kind), {}) | _EXAMPLES.get(name, {})
+    fields = msgspec.structs.fields(kind)
+    shown = {field.name: values[field.name] for field in fields if field.required or field.name in _SHOWN.get(name, ())}
+    return {"id": shown.pop("id"), "type": name, **shown}
 
 
 def contact_diagram() -> str:
@@ -82,22 +104,92 @@ def contact_diagram() -> str:
     return "\n".join(lines) + "\n"
 
 
-_VALUES: Final = {
-    "channel": ev.CHANNELS,
-    "reason (contact.left_queue)": ev.LEFT_REASONS,
-    "state (agent.state)": ev.AGENT_STATES,
+def _family(kind: type[ev.Envelope]) -> str:
+    return ev.TYPE_OF[kind].partition(".")[0]
+
+
+def _section(kind: type[ev.Envelope]) -> list[str]:
+    """Return what docs/events.md says of one type: meaning, fields, an example."""
+    properties = msgspec.json.schema(kind)["$defs"][kind.__name__]["properties"]
+    fields = sorted(msgspec.structs.fields(kind), key=lambda field: not field.required)
+    return [
+        f"### {ev.TYPE_OF[kind]}",
+        "",
+        _first_line(kind),
+        "",
+        "| field | required | value |",
+        "| --- | --- | --- |",
+        *(
+            f"| `{field.name}` | {'yes' if field.required else ''} | {_value(properties[field.name])} |"
+            for field in fields
+        ),
+        "",
+        "```json",
+        json.dumps(example(kind)),
+        "```",
+    ]
+
+
+def _value(schema: Mapping[str, Any]) -> str:
+    """Return what JSON Schema says of a field, in words."""
+    if "enum" in schema:
+        return "one of " + ", ".join(f"`{word}`" for word in schema["enum"])
+    if schema["type"] == "array":
+        return f"list, each: {_value(schema['items'])}"
+    limits = [f"{word} {schema[limit]}" for limit, word in _LIMITS.items() if limit in schema]
+    text = "time, RFC 3339 with an offset" if schema.get("format") == "date-time" else schema["type"]
+    return ", ".join([text, *limits])
+
+
+_LIMITS: Final = {
+    "minLength": "length at least",
+    "maxLength": "length at most",
+    "minimum": "at least",
+    "maximum": "at most",
 }
 
-
-def _keys(kinds: tuple[type[ev.Envelope], ...]) -> set[str]:
-    return {f"`{key}`" for kind in kinds for key in ev.KEYS[kind]}
-
-
-def _table_row(kind: type[ev.Envelope]) -> str:
-    fields = msgspec.structs.fields(kind)
-    required = [f"`{field.name}`" for field in fields if field.required]
-    optional = [f"`{field.name}`" for field in fields if not field.required]
-    return f"| {ev.TYPE_OF[kind]} | {_first_line(kind)} | {', '.join(required)} | {', '.join(optional)} |"
+#: Of the examples: what fields hold, unless the type or its family has something else, and what is shown though not
+#: required.
+_EXAMPLE: Final[dict[str, Any]] = {
+    "id": "e-1042",
+    "time": "2026-01-05T09:00:12.250+01:00",
+    "contact_id": "c-17",
+    "channel": "voice",
+    "customer_id": "u-3",
+    "queue": "support",
+    "agent_id": "anna",
+}
+_EXAMPLES: Final[dict[str, dict[str, Any]]] = {
+    "contact.queued": {"priority": 1, "subject": "invoice"},
+    "contact.declined": {"reason": "no answer"},
+    "contact.left_queue": {"reason": "callback"},
+    "contact.ended": {"ended_by": "customer"},
+    "contact.resolved": {"automated": False, "cost": 4.2},
+    "message": {"channel": "chat", "sender": "bot"},
+    "agent": {"state": "break", "queues": ["support", "billing"], "reason": "lunch"},
+    "survey": {"score": 4, "scale": 5},
+    "survey.nps": {"score": 9, "scale": 10},
+    "quality": {"score": 87.5, "scale": 100},
+    "order": {"amount": 59.9},
+}
+_RATED: Final = ("scale", "contact_id", "customer_id", "queue", "agent_id")
+_SHOWN: Final[dict[str, tuple[str, ...]]] = {
+    "contact.started": ("customer_id",),
+    "contact.queued": ("customer_id", "priority", "subject"),
+    "contact.declined": ("reason",),
+    "contact.transferred": ("queue", "agent_id"),
+    "contact.ended": ("ended_by",),
+    "contact.wrapped": ("agent_id",),
+    "message.sent": ("sender",),
+    "contact.resolved": ("automated", "cost"),
+    "agent.state": ("queues", "reason"),
+    "survey.csat": _RATED,
+    "survey.ces": _RATED,
+    "survey.nps": _RATED,
+    "survey.esat": ("scale", "agent_id"),
+    "quality.reviewed": ("scale", "contact_id", "queue", "agent_id"),
+    "order.placed": ("amount",),
+}
 
 
 def _first_line(kind: type[ev.Envelope]) -> str:

@@ -9,7 +9,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from time import monotonic, time
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 import structlog
@@ -25,7 +25,7 @@ from streams.feedback import FeedbackPartition
 from streams.measures import bin_of
 from streams.partition import Limits, Partition
 from streams.people import AgentPartition
-from streams.policy import Policies
+from streams.policy import Policies, Terms
 
 #: Kafka's mark of a record's timestamp that the broker set when it appended it.
 LOG_APPEND_TIME: Final = 1
@@ -35,6 +35,14 @@ log = structlog.get_logger()
 
 #: Asks Kafka for a partition's oldest offset and its next free one.
 Bounds = Callable[[], Awaitable[tuple[int, int]]]
+
+
+class Read(NamedTuple):
+    """What could be read of a batch: the events, when they happened (ms), and their records, side by side."""
+
+    events: list[Any]
+    times: list[int]
+    records: list[Record]
 
 
 class RefusedError(Exception):
@@ -69,6 +77,7 @@ class Processor:
         self._next = 0
         self._partition: Partition
         self._ledger: Ledger
+        self._terms: Terms | None = None
         self._increments: Counter[str] = Counter()
         self._beat = Beat(0, 0, 0, None)
         self._read_at = monotonic()
@@ -91,6 +100,8 @@ class Processor:
             self._partition = _partition(self._topic, loaded, self._context)
             self._ledger = Ledger(self.name, loaded, self._context.retention)
             self._head, self._next = loaded.head, loaded.head.offset
+            terms = self._context.policies.terms
+            self._terms = terms if loaded.terms != terms else None
             self._read_at = monotonic()
             if not oldest <= self._next <= end:
                 if self._head != NOTHING:
@@ -116,12 +127,14 @@ class Processor:
         async with self._lock:
             if loads != self._loads:
                 return
-            fresh = [record for record in records if record.offset >= self._next]
+            fresh = records
+            if records and records[0].offset < self._next:
+                fresh = [record for record in records if record.offset >= self._next]
             if not fresh:
                 return
-            events, letters = self._decode(fresh)
-            await self._recall([at for _, at, _ in events])
-            self._count(events, letters)
+            read, letters = self._decode(fresh)
+            await self._recall(read.times)
+            self._count(read, letters)
             if letters:
                 await self._context.office.send(letters)
             last = fresh[-1]
@@ -144,19 +157,22 @@ class Processor:
                 self._increments["refused"] += 1
                 raise RefusedError(self.name)
 
-    def _decode(self, records: Sequence[Record]) -> tuple[list[tuple[Any, int, Record]], list[DeadLetter]]:
-        """Return (event, its time, record) of what can be read, and a letter for the rest."""
-        events: list[tuple[Any, int, Record]] = []
-        letters: list[DeadLetter] = []
+    def _decode(self, records: Sequence[Record]) -> tuple[Read, list[DeadLetter]]:
+        """Return what can be read, and a letter for the rest."""
+        read, letters, topic = Read([], [], []), list[DeadLetter](), self._topic
+        decode, check_key, moment = ev.decode, ev.check_key, ev.moment
         for record in records:
             try:
-                event = ev.decode(self._topic, record.value)
-                ev.check_key(event, record.key)
+                event = decode(topic, record.value)
+                check_key(event, record.key)
+                at = moment(event)
             except EventError as error:
                 letters.append(DeadLetter(record, error.reason, str(error)))
             else:
-                events.append((event, ev.milliseconds(event.time), record))
-        return events, letters
+                read.events.append(event)
+                read.times.append(at)
+                read.records.append(record)
+        return read, letters
 
     async def _recall(self, times: list[int]) -> None:
         """Have the settled ids at hand that events of ``times`` may ask for."""
@@ -165,9 +181,9 @@ class Processor:
         if hours:
             settled.learn(await self._store.settled(self.name, hours))
 
-    def _count(self, events: list[tuple[Any, int, Record]], letters: list[DeadLetter]) -> None:
+    def _count(self, read: Read, letters: list[DeadLetter]) -> None:
         clock, count, counted = self._context.clock(), self._partition.count, list[type[ev.Envelope]]()
-        for event, at, record in events:
+        for event, at, record in zip(*read, strict=True):
             now = record.timestamp if record.timestamp_type == LOG_APPEND_TIME else clock
             try:
                 count(event, at, now)
@@ -190,11 +206,12 @@ class Processor:
         started, change = monotonic(), self._partition.take()
         increments, self._increments = dict(self._increments), Counter()
         commit = await self._ledger.commit_of(self._store, change, offset, beat, increments)
+        commit.terms = self._terms
         head = await self._store.commit(self.name, self._head, commit)
         if head is None:
             self._increments["refused"] += 1
             raise RefusedError(self.name)
-        self._head, self._next = head, offset
+        self._head, self._next, self._terms = head, offset, None
         took = int((monotonic() - started) * 1000)
         self._increments.update({f"commit:{bin_of(took)}": 1, "commit_ms": took})
 
@@ -212,4 +229,5 @@ def _partition(topic: str, loaded: Loaded, context: Context) -> Partition:
         places=loaded.totals,
         packed=loaded.open,
         settled=loaded.settled,
+        terms=loaded.terms,
     )

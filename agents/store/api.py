@@ -13,6 +13,7 @@ import msgspec
 from streams.contact import Place
 from streams.measures import Row
 from streams.partition import Now
+from streams.policy import Terms
 from streams.windows import Buckets
 
 #: The version of what the store holds. A store of another version is refused, not misread.
@@ -80,6 +81,8 @@ class Commit(msgspec.Struct):
     drop_fine: Collection[int] = ()
     drop_intervals: Collection[int] = ()
     drop_settled: Collection[int] = ()
+    #: what visits are judged by from now on, where that has changed
+    terms: Terms | None = None
 
 
 class Loaded(msgspec.Struct):
@@ -93,6 +96,8 @@ class Loaded(msgspec.Struct):
     fine: set[int]
     intervals: set[int]
     settled: set[int]
+    #: what the visits were judged by; None before the first commit
+    terms: Terms | None = None
 
 
 class Snapshot(msgspec.Struct):

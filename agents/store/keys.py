@@ -13,6 +13,7 @@ from agents.store.api import Beat, Delta
 from streams.contact import Place
 from streams.measures import Row
 from streams.partition import Now
+from streams.policy import Terms
 
 #: The set of all partitions' names.
 PARTITIONS = "callwatch:partitions"
@@ -22,6 +23,7 @@ unpack_row = msgspec.msgpack.Decoder(Row).decode
 unpack_totals = msgspec.msgpack.Decoder(tuple[Row, Row]).decode
 unpack_now = msgspec.msgpack.Decoder(Now).decode
 unpack_delta = msgspec.msgpack.Decoder(Delta).decode
+unpack_terms = msgspec.msgpack.Decoder(Terms).decode
 unpack_beat = msgspec.msgpack.Decoder(Beat).decode
 
 
@@ -30,7 +32,7 @@ class Keys:
 
     def __init__(self, partition: str) -> None:
         self._tag = f"callwatch:{{{partition}}}:"
-        #: offset, token, schema, beat
+        #: offset, token, schema, beat, terms
         self.head = self._tag + "head"
         #: id -> packed open contact or agent
         self.open = self._tag + "open"

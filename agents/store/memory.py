@@ -12,6 +12,7 @@ from agents.store.api import NOTHING, Beat, Changes, Commit, Delta, Head, Loaded
 from streams.contact import Place
 from streams.measures import Row
 from streams.partition import Now
+from streams.policy import Terms
 from streams.windows import Buckets
 
 #: As many commits back a reader may be before it has to start from a snapshot.
@@ -30,6 +31,7 @@ class _Stored(msgspec.Struct):
     now: dict[str, Now] = {}
     stats: dict[str, int] = {}
     settled: dict[int, bytes] = {}
+    terms: Terms | None = None
 
 
 class MemoryStore:
@@ -52,6 +54,7 @@ class MemoryStore:
             fine=set(stored.fine),
             intervals=set(stored.intervals),
             settled=set(stored.settled),
+            terms=stored.terms,
         )
 
     async def rows(self, partition: str, fine: Collection[int], intervals: Collection[int]) -> tuple[Buckets, Buckets]:
@@ -72,6 +75,7 @@ class MemoryStore:
         delta = copy.deepcopy(commit.delta)
         stored.head = Head(commit.offset, f"{next(self._tokens)}")
         stored.beat = commit.beat
+        stored.terms = commit.terms or stored.terms
         for kept, rows in ((stored.fine, commit.fine), (stored.intervals, commit.intervals)):
             for number, places in copy.deepcopy(rows).items():
                 kept.setdefault(number, {}).update(places)

@@ -13,7 +13,7 @@ import hiredis
 from redis.asyncio import Connection, Redis, RedisCluster
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialBackoff
-from redis.exceptions import RedisClusterException, RedisError
+from redis.exceptions import NoPermissionError, RedisClusterException, RedisError
 
 from agents.store import keys as k
 from agents.store.api import (
@@ -133,6 +133,30 @@ class RedisStore:
         async with _errors():
             await self._client.ping()
 
+    async def probe(self) -> None:
+        """Raise StoreError if this user may not do all that a worker does; nothing of it stays.
+
+        What else stands in the way, such as a full memory, may pass: that is left to those who can wait.
+        """
+        keys = k.Keys("probe/0")
+        script = _Script(NOTHING, keys.head)
+        for command, arguments in (("HSET", ["name", ""]), ("HDEL", ["name"]), ("SADD", ["s0"]), ("SREM", ["s0"])):
+            script.do(command, keys.open if command[0] == "H" else keys.buckets, arguments)
+        script.do("APPEND", keys.settled(0), ["digests"])
+        script.do("XADD", keys.log, ["*", "base", ""])
+        script.touch("UNLINK", keys.settled(0))
+        script.touch("UNLINK", keys.log)
+        try:
+            async with _errors():
+                await self._run(self._commit, COMMIT, list(script.keys), script.arguments)
+                await self._read([(keys.head, "h"), (keys.buckets, "s"), (keys.log, "x")])
+                await self._client.mget([keys.settled(0)])
+                await self._client.smembers(k.PARTITIONS)
+        except StoreError as error:
+            # In a script an older Redis gives what is forbidden no code of its own.
+            if isinstance(error.__cause__, NoPermissionError) or "user executing" in str(error):
+                raise
+
     async def load(self, partition: str) -> Loaded:
         """Return what a worker goes on with."""
         keys = k.Keys(partition)
@@ -152,6 +176,7 @@ class RedisStore:
             fine=k.numbers(buckets, "f"),
             intervals=k.numbers(buckets, "i"),
             settled=k.numbers(buckets, "s"),
+            terms=k.unpack_terms(fields[b"terms"]) if b"terms" in fields else None,
         )
 
     async def rows(self, partition: str, fine: Collection[int], intervals: Collection[int]) -> tuple[Buckets, Buckets]:
@@ -261,6 +286,8 @@ async def _errors() -> AsyncIterator[None]:
 def _write_head(script: _Script, keys: k.Keys, head: Head, commit: Commit) -> None:
     fields: list[str | bytes | int] = ["offset", head.offset, "token", head.token, "schema", SCHEMA]
     fields += ["beat", k.pack(commit.beat)]
+    if commit.terms is not None:
+        fields += ["terms", k.pack(commit.terms)]
     script.do("HSET", keys.head, fields)
 
 

@@ -28,6 +28,7 @@ FULL: Final = Commit(
     totals={SALES: ({1: 4}, {}), ODD: ({1: 2}, {2: 1})},
     open={"c1": b"\x00\xffpacked", "c2": b"x"},
     settled={5: b"12345678"},
+    terms={"sales": (20_000, 5_000), "": (60_000, 0)},
 )
 
 

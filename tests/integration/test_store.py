@@ -88,6 +88,7 @@ async def test_load_returns_what_was_committed(store: AnyStore) -> None:
     assert loaded.totals == {SALES: ({1: 4}, {}), ODD: ({1: 2}, {2: 1})}
     assert loaded.stats == {"event:contact.queued": 1}
     assert (loaded.fine, loaded.intervals, loaded.settled) == ({100}, {1}, {5})
+    assert loaded.terms == FULL.terms
     assert await store.rows(CALLS, [99, 100], [0, 1]) == (
         {100: {SALES: {1: 4}, ODD: {2: -1}}},
         {1: {SALES: {1: 4}}},
@@ -158,6 +159,7 @@ async def test_what_is_none_is_forgotten_and_what_is_over_dropped(store: AnyStor
     await committed(store, last, head)
     loaded = await store.load(CALLS)
     assert (loaded.open, loaded.fine, loaded.intervals, loaded.settled) == ({"c2": b"x"}, {200}, {2}, set())
+    assert loaded.terms == FULL.terms, "a commit that says nothing of them keeps them"
     assert await store.rows(CALLS, [100], [1]) == ({}, {})
     assert await store.settled(CALLS, [5]) == {5: b""}
     assert (await store.snapshot(CALLS, [], [])).now == {}

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from streams import events as ev
 from streams.contact import KIND_OF, Fact, Kind, Step, Walk, advance, difference, facts
 from streams.contacts import ContactPartition
-from streams.measures import Row, record, total
+from streams.measures import RECORDERS, Row, total
 from streams.partition import Limits
 from streams.policy import DAY_MS, Policies, Promise
 from streams.windows import Buckets, fine, post
@@ -68,9 +68,9 @@ def test_walk_step_by_step_notes_what_the_walk_from_the_start_notes(life: list[A
 @given(life=contacts, seed=st.integers(0, 2**32))
 def test_any_order_counts_the_facts_of_the_set(life: list[Arrival], seed: int) -> None:
     expected: Buckets = {}
-    for fact in facts(step for step in map(step_of, life) if step)[1]:
-        row: Row = expected.setdefault(fine(fact[2]), {}).setdefault(fact[3], {})
-        record(row, fact, NO_GHOSTS.of(fact[3][0]))
+    for sign, name, at, place, duration in facts(step for step in map(step_of, life) if step)[1]:
+        row: Row = expected.setdefault(fine(at), {}).setdefault(place, {})
+        RECORDERS[name](row, sign, at, duration, NO_GHOSTS.of(place[0]))
     assert buckets_of(random.Random(seed).sample(life, len(life))) == without_nothing(expected)
 
 

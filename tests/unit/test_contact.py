@@ -143,9 +143,9 @@ def test_hold_or_resume_said_twice_changes_nothing(kind: Kind) -> None:
 
 def test_contact_has_ended_until_it_enters_a_queue_again() -> None:
     walk, _ = facts([*TO[State.TALKING], step(200, Kind.ENDED)])
-    assert (walk.ended, walk.waiting) == (200, False)
+    assert (walk.ended, walk.state) == (200, State.IDLE)
     walk, _ = facts([*TO[State.TALKING], step(200, Kind.ENDED), step(300, Kind.QUEUED, "sales")])
-    assert (walk.ended, walk.waiting) == (None, True)
+    assert (walk.ended, walk.state) == (None, State.WAITING)
 
 
 def test_transferred_contact_has_not_ended() -> None:
@@ -157,7 +157,7 @@ def test_wait_is_lost_at_the_moment_it_passes_the_longest_credible_one() -> None
     walk, noted = walk_to(State.WAITING), list[Fact]()
     advance(walk, expiry(walk, 4_000), noted)
     assert noted == [(1, "lost", 4_100, SALES, 4_000)]
-    assert (walk.state, walk.waiting) == (State.LOST, False)
+    assert walk.state == State.LOST
 
 
 def test_difference_leads_from_one_set_of_facts_to_another() -> None:

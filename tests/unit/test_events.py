@@ -192,3 +192,13 @@ def test_times_at_the_ends_of_the_calendar_are_read() -> None:
     latest = ev.decode(ev.CALLS, message(time="9999-12-31T23:59:59-23:59"))
     earliest = ev.decode(ev.CALLS, message(time="0001-01-01T00:00:00+23:59"))
     assert ev.milliseconds(latest.time) - ev.milliseconds(earliest.time) > 9_998 * 365 * 86_400_000
+
+
+def test_a_time_before_1970_is_refused() -> None:
+    times = {"1970-01-01T00:00:00Z": 0, "1970-01-01T02:00:00+02:00": 0, "9999-12-31T23:59:59.999Z": 253_402_300_799_999}
+    for time, at in times.items():
+        assert ev.moment(ev.decode(ev.CALLS, message(time=time))) == at
+    for time in ("1969-12-31T23:59:59.999Z", "1970-01-01T01:59:59+02:00", "0001-01-01T00:00:00Z"):
+        with pytest.raises(ev.EventError, match="before 1970") as caught:
+            ev.moment(ev.decode(ev.CALLS, message(time=time)))
+        assert caught.value.reason == "invalid_value"

@@ -7,7 +7,7 @@ from typing import Final
 import pytest
 
 from streams import kpis
-from streams.measures import LEFT, Histogram, Measure, Row, record
+from streams.measures import LEFT, RECORDERS, Histogram, Measure, Row
 from streams.policy import FORMULAS, Promise
 
 #: The bank's January, as the oracle counts it.
@@ -128,7 +128,7 @@ def test_percentile_is_within_five_percent_of_the_exact_nearest_rank(number: int
     waits = sorted(round(rng.lognormvariate(10, 2)) for _ in range(number))
     row: Row = {}
     for wait in waits:
-        record(row, (1, "answered", 0, ("sales", "voice"), wait), Promise())
+        RECORDERS["answered"](row, 1, 0, wait, Promise())
     for percent in range(1, 101):
         exact = waits[ceil(percent * number / 100) - 1] / 1_000
         assert kpis.percentile(row, Histogram.WAIT_ANSWERED, percent) == pytest.approx(exact, rel=0.05, abs=0)

@@ -20,7 +20,6 @@ from streams.measures import (
     bins,
     exited,
     middle_of,
-    record,
     total,
 )
 from streams.policy import DAY_MS, Promise
@@ -31,8 +30,8 @@ PROMISE: Final = Promise(threshold_ms=20_000, short_abandon_ms=5_000)
 
 def row_of(*facts: Fact) -> Row:
     row: Row = {}
-    for fact in facts:
-        record(row, fact, PROMISE)
+    for sign, name, at, _, duration in facts:
+        RECORDERS[name](row, sign, at, duration, PROMISE)
     return {measure: amount for measure, amount in row.items() if amount}
 
 

@@ -5,6 +5,7 @@ import random
 from collections.abc import Collection
 from typing import Any
 
+import msgspec
 import pytest
 
 from agents.processors import insistence, processor
@@ -12,9 +13,9 @@ from agents.processors.insistence import RevokedError
 from agents.processors.processor import Context, Processor, RefusedError
 from agents.store import Beat, Commit, Head, Loaded, StoreError
 from agents.store.memory import MemoryStore
-from streams.measures import Measure
+from streams.measures import Histogram, Measure, bin_of
 from streams.partition import Limits
-from streams.policy import DAY_MS, HOUR_MS
+from streams.policy import DAY_MS, HOUR_MS, Policies, Promise
 from streams.windows import Buckets
 from tests.unit.counted import (
     NAME,
@@ -356,3 +357,35 @@ async def test_dead_letters_are_sent_before_the_commit_and_the_rest_counts() -> 
         "dead:wrong_key": 1,
     }
     assert (await totals_of(store))[Measure.HANDLED] == 1
+
+
+async def test_what_is_taken_back_after_a_promise_has_changed_is_what_was_counted() -> None:
+    store, office = MemoryStore(), Office()
+    answered = [record(0, "queued", "c1", 0, queue="sales"), record(1, "answered", "c1", 15_000, agent_id="a")]
+    await (await processor_of(context_of(store, office))).process(answered, 2)
+    assert (await totals_of(store))[Measure.ANSWERED_WITHIN_TARGET] == 1
+    stricter = Policies(queues={"sales": Promise(threshold_ms=10_000)})
+    counting = await processor_of(msgspec.structs.replace(context_of(store, office), policies=stricter))
+    await counting.process([record(2, "abandoned", "c1", 4_000)], 3)
+    row = {measure: amount for measure, amount in (await totals_of(store)).items() if amount}
+    assert row == {
+        Measure.OFFERED: 1,
+        Measure.ABANDONED: 1,
+        Measure.ABANDONED_WITHIN_TARGET: 1,
+        Measure.SHORT_ABANDONED: 1,
+        Measure.WAIT_ABANDONED_MS: 4_000,
+        Histogram.WAIT_ABANDONED + bin_of(4_000): 1,
+    }
+
+
+async def test_open_contacts_are_judged_anew_once_when_a_promise_has_changed(steady: Clock) -> None:
+    store, office = MemoryStore(), Office()
+    answered = [record(0, "queued", "c1", 0, queue="sales"), record(1, "answered", "c1", 15_000, agent_id="a")]
+    await (await processor_of(context_of(store, office))).process(answered, 2)
+    stricter = Policies(queues={"sales": Promise(threshold_ms=10_000)})
+    for _ in range(2):
+        counting = await processor_of(msgspec.structs.replace(context_of(store, office), policies=stricter))
+        await counting.tick(2)
+        steady.at += 1_000
+        assert (await totals_of(store)).get(Measure.ANSWERED_WITHIN_TARGET, 0) == 0
+    assert (await totals_of(store))[Measure.ANSWERED] == 1
