@@ -9,16 +9,17 @@ tests/integration/test_faust_contract.py says what breaks with another version.
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, cast
 
 import faust
 from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import IllegalStateError
-from aiokafka.structs import ConsumerRecord
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 from faust.types.transports import TransportT
 from faust.types.tuples import ConsumerMessage
+
+from agents.processors.records import KafkaRecord, fetch_light_records
 
 #: A fetch that has nothing yet is asked again after this: a partition with new records waits for the answer
 #: of the fetch before, so this bounds the delay that an idle partition causes a busy one.
@@ -32,7 +33,7 @@ class Batch(NamedTuple):
     """What one fetch brought of one partition."""
 
     tp: TP
-    records: Sequence[ConsumerRecord[bytes, bytes]]
+    records: Sequence[KafkaRecord]
     #: How often the partition had been sought when it was fetched: a batch from before a seek is stale.
     seeks: int
     #: The partition's next free offset, as far as known.
@@ -43,6 +44,7 @@ class BatchThread(driver.AIOKafkaConsumerThread):
     """The thread that owns aiokafka's consumer."""
 
     def _create_worker_consumer(self, transport: Any) -> AIOKafkaConsumer:
+        fetch_light_records()
         consumer = super()._create_worker_consumer(transport)
         consumer._fetch_max_wait_ms = FETCH_WAIT_MS  # noqa: SLF001 -- Faust fixes it at 1,500
         return consumer
@@ -90,9 +92,15 @@ class BatchConsumer(driver.Consumer):
             if self.should_stop or not self.flow_active or self.app.consumer_generation_id != generation:
                 return
             if records and tp not in moved and (active is None or tp in active or tp in self._buffered_partitions):
-                message: Any = self._to_message(tp, records[-1])
-                message.value = Batch(tp, records, seeks[tp], self.end_of(tp))
-                yield tp, message
+                yield tp, self._message(Batch(tp, records, seeks[tp], self.end_of(tp)))
+
+    def _message(self, batch: Batch) -> ConsumerMessage:
+        """Return a batch as one message of Faust's, whose offset is the last record's."""
+        last, stamp = batch.records[-1], batch.records[-1].timestamp / 1000
+        return ConsumerMessage(
+            last.topic, last.partition, last.offset, stamp, last.timestamp_type, None, None, cast(Any, batch), None,
+            tp=batch.tp, generation_id=self.app.consumer_generation_id,
+        )  # fmt: skip
 
     async def _seek_again(self, moved: set[TP]) -> None:
         """Seek what was sought while it was fetched: whether its records are from before or after, nobody knows.

@@ -86,7 +86,7 @@ BAD: Final = (
     message("an hour ahead", event(time=(NOW + timedelta(hours=1)).isoformat()), "future"),
     message("the last second there is", event(time="9999-12-31T23:59:59-12:00"), "future"),
     message("1970", event(time="1970-01-01T00:00:00Z"), "too_late"),
-    message("the first second there is", event(time="0001-01-01T00:00:00+12:00"), "too_late"),
+    message("the first second there is", event(time="0001-01-01T00:00:00+12:00"), "invalid_value"),
     message("another's key", event(), "wrong_key", key=b"somebody else"),
     message("an empty key", event(), "wrong_key", key=b""),
     message("no key", event(), "wrong_key", key=None),

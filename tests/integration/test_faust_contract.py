@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import faust
 import pytest
+from aiokafka.consumer import fetcher
 from faust.transport import consumer as base
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, StreamT
@@ -29,7 +30,7 @@ SIGNATURES: Final[tuple[tuple[Callable[..., Any], list[str]], ...]] = (
     (driver.Consumer.perform_seek, ["self"]),
     (driver.Consumer._wait_next_records, ["self", "timeout"]),
     (driver.Consumer._reset_state, ["self"]),
-    (driver.Consumer._to_message, ["self", "tp", "record"]),
+    (fetcher.PartitionRecords._consumer_record, ["self", "tp", "record"]),
     (driver.Consumer._new_consumer_thread, ["self"]),
     (driver.Consumer.seek_wait, ["self", "partitions"]),
     (driver.Consumer.highwater, ["self", "tp"]),
