@@ -6,30 +6,18 @@ import random
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.bank import COUNTS, EVENTS, ORACLE, write_january
 from tests.harness.kafka import KafkaCluster
 from tests.harness.pipeline import Pipeline
-from tests.harness.server import missing
 
-SHARED = Path(__file__).parents[2].parent / "shared"
-BANK = SHARED / "data" / "anonymous_bank_1999"
-EVENTS = 89_778
 MONTH = {"from": "1999-01-01T00:00:00Z", "to": "1999-02-01T00:00:00Z"}
-COUNTS = (
-    "offered",
-    "answered",
-    "answered_within_target",
-    "abandoned",
-    "abandoned_within_target",
-    "short_abandoned",
-    "left",
-    "handled",
-)
 FIGURES = ("abandonment_rate", "average_speed_of_answer_seconds", "average_handle_time_seconds")
 
 pytestmark = [pytest.mark.integration, pytest.mark.bank]
@@ -38,22 +26,15 @@ pytestmark = [pytest.mark.integration, pytest.mark.bank]
 @pytest.fixture(scope="module")
 def january(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The bank's January as events."""
-    if not BANK.is_dir():
-        missing("the bank's calls stand beside the repository, in ../shared, and are not here")
-    made = subprocess.run(
-        [sys.executable, str(SHARED / "tools" / "bank_events.py"), str(BANK / "january.tsv.gz")],
-        capture_output=True,
-        check=True,
-    )
     path = tmp_path_factory.mktemp("bank") / "january.jsonl"
-    path.write_bytes(made.stdout)
-    assert made.stdout.count(b"\n") == EVENTS
+    write_january(path)
+    assert path.read_bytes().count(b"\n") == EVENTS
     return path
 
 
 def oracle(events: Path, *arguments: str) -> list[dict[str, Any]]:
     """Return what the shared oracle says of a file of events."""
-    command = [sys.executable, str(SHARED / "tools" / "oracle.py"), str(events), *arguments]
+    command = [sys.executable, str(ORACLE), str(events), *arguments]
     answered = subprocess.run(command, capture_output=True, text=True, check=True)
     return [json.loads(line) for line in answered.stdout.splitlines()]
 
@@ -82,7 +63,8 @@ def assert_equals_oracle(pipeline: Pipeline, january: Path) -> None:
 def assert_same(rows: list[dict[str, Any]], expected: list[dict[str, Any]]) -> None:
     assert len(rows) == len(expected)
     for row, right in zip(rows, expected, strict=True):
-        assert {name: row[name] for name in (*COUNTS, *FIGURES)} == {name: right[name] for name in (*COUNTS, *FIGURES)}
+        names = (*COUNTS, "left", *FIGURES)
+        assert {name: row[name] for name in names} == {name: right[name] for name in names}
         assert {name: row["service_level"][name] for name in right["service_level"]} == right["service_level"]
         assert all(row[name] == right[name] for name in ("start", "queue", "channel") if name in right)
         # The sums themselves, and not only what they divide to: the bank's clock ticks in whole seconds.
@@ -118,18 +100,17 @@ def test_january_disordered_doubled_and_the_worker_killed_five_times_equals_the_
 ) -> None:
     lines = disordered(january)
     assert len(lines) > 1.09 * EVENTS
-    parts = [lines[len(lines) * part // 6 : len(lines) * (part + 1) // 6] for part in range(6)]
-    sent = 0
-    for number, part in enumerate(parts):
-        path = tmp_path / f"part-{number}.jsonl"
-        path.write_bytes(b"\n".join(part) + b"\n")
-        pipeline.command("replay", str(path), "--to", pipeline.calls)
-        if number < 5:
+    path = tmp_path / "disordered.jsonl"
+    path.write_bytes(b"\n".join(lines) + b"\n")
+    with ThreadPoolExecutor(1) as sender:
+        sending = sender.submit(pipeline.command, "replay", str(path), "--to", pipeline.calls)
+        for kill in range(1, 6):
             # In the middle of it, with records read, counted and not yet committed.
-            pipeline.wait_read(sent + len(part) // 8)
+            pipeline.wait_read(len(lines) * kill // 8)
             pipeline.workers[-1].kill()
-            assert pipeline.read() < sent + len(part), "the worker was done before it was killed: nothing is shown"
-            pipeline.add_worker()
-        sent += len(part)
+            assert pipeline.read() < len(lines), "the worker was done before it was killed: nothing is shown"
+            # Small batches: a worker at full speed would be done between two looks.
+            pipeline.add_worker(CALLWATCH_BATCH_RECORDS="200")
+        sending.result()
     pipeline.wait_read(len(lines))
     assert_equals_oracle(pipeline, january)

@@ -2,8 +2,6 @@
 
 import importlib.util
 import json
-import subprocess
-import sys
 from collections import Counter, defaultdict
 from pathlib import Path
 from typing import Any, Final
@@ -11,21 +9,10 @@ from typing import Any, Final
 import pytest
 
 from tests import oracle
+from tests.bank import COUNTS, EVENTS, ORACLE, write_january
 from tests.generate import call_center
 from tests.harness.server import missing
 
-SHARED: Final = Path(__file__).parents[2].parent / "shared"
-BANK: Final = SHARED / "data" / "anonymous_bank_1999" / "january.tsv.gz"
-EVENTS: Final = 89_778
-COUNTS: Final = (
-    "offered",
-    "answered",
-    "answered_within_target",
-    "abandoned",
-    "abandoned_within_target",
-    "short_abandoned",
-    "handled",
-)
 #: A watermark by which no wait is lost: the shared oracle knows of none.
 NEVER_LOST: Final = 0
 
@@ -33,10 +20,9 @@ NEVER_LOST: Final = 0
 @pytest.fixture(scope="module")
 def shared() -> Any:
     """The shared oracle, as a module."""
-    path = SHARED / "tools" / "oracle.py"
-    if not path.is_file():
+    if not ORACLE.is_file():
         missing("the shared oracle stands beside the repository, in ../shared, and is not here")
-    spec = importlib.util.spec_from_file_location("shared_oracle", path)
+    spec = importlib.util.spec_from_file_location("shared_oracle", ORACLE)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -79,11 +65,8 @@ def test_both_oracles_agree_on_a_call_center(shared: Any, seed: int, tmp_path: P
 
 @pytest.mark.bank
 def test_both_oracles_agree_on_the_banks_january(shared: Any, tmp_path: Path) -> None:
-    if not BANK.is_file():
-        missing("the bank's calls stand beside the repository, in ../shared, and are not here")
     path = tmp_path / "january.jsonl"
-    command = [sys.executable, str(SHARED / "tools" / "bank_events.py"), str(BANK)]
-    path.write_bytes(subprocess.run(command, capture_output=True, check=True).stdout)
+    write_january(path)
     with path.open() as lines:
         events = oracle.read(lines)
     assert len(events) == EVENTS
