@@ -32,6 +32,9 @@ OTHER: Final = "other"
 
 _NEVER: Final = 1 << 62
 
+#: As many contacts are settled in one commit, lest a watermark that jumps a day keeps Redis busy for seconds.
+MOST_SETTLED: Final = 20_000
+
 
 class Contact:
     """One open contact: the set of its events, and the walk through them."""
@@ -84,6 +87,7 @@ class ContactPartition(Partition):
         self.policies = policies
         self.contacts: dict[str, Contact] = {}
         self._timers: list[tuple[int, str]] = []
+        self._settled_now = 0
         self._names = {queue: queue for queue, _ in places or {}} | {queue: queue for queue in policies.queues}
         self._unlisted = len(set(self._names) - set(policies.queues) - {OTHER})
         for contact_id, data in (packed or {}).items():
@@ -105,6 +109,11 @@ class ContactPartition(Partition):
         contact = self.contacts.get(contact_id)
         if contact is None:
             contact = self._open(contact_id, at)
+        elif self.watermark is not None and contact.due <= self.watermark:
+            # Its timer was left to the next commit; for this event it must have rung.
+            self._ring(contact_id, contact, self.watermark)
+            self._count(event, at)
+            return
         elif at > contact.seen:
             contact.seen = at
         elif event.id not in contact.steps:
@@ -126,6 +135,7 @@ class ContactPartition(Partition):
         for contact_id, packed in self._change.open.items():
             if packed is not None:
                 self._change.open[contact_id] = _pack(self.contacts[contact_id])
+        self._settled_now = 0
         return super().take()
 
     def _open(self, contact_id: str, at: int) -> Contact:
@@ -229,7 +239,7 @@ class ContactPartition(Partition):
         return max(due, contact.keep_until)
 
     def _on_watermark(self, watermark: int) -> None:
-        while self._timers and self._timers[0][0] <= watermark:
+        while self._timers and self._timers[0][0] <= watermark and self._settled_now < MOST_SETTLED:
             due, contact_id = heappop(self._timers)
             contact = self.contacts.get(contact_id)
             if contact is not None and contact.due == due:
@@ -247,6 +257,7 @@ class ContactPartition(Partition):
             if contact.shown is not None:
                 self._change.now[contact_id] = None
             self._settle(contact_id)
+            self._settled_now += 1
         else:
             self._show(contact_id, contact)
             self._set_timer(contact_id, contact)

@@ -7,7 +7,7 @@ its own time, however late. Nothing here asks a clock: time is passed in.
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from streams.contact import Place
@@ -100,6 +100,10 @@ class Rolling:
         self.width = length_ms // FINE_MS
         self.last: int | None = None
         self.sums: dict[Place, Row] = {}
+        #: The sum of all places.
+        self.total: Row = {}
+        #: What others have worked out from a place's sums; it is dropped when they change.
+        self.derived: dict[Place, Any] = {}
 
     @property
     def first(self) -> int | None:
@@ -134,7 +138,9 @@ class Rolling:
 
     def _add(self, place: Place, row: Row, sign: int) -> None:
         target = self.sums.setdefault(place, {})
+        self.derived.pop(place, None)
         add(target, row, sign)
+        add(self.total, row, sign)
         if not target:
             del self.sums[place]
 

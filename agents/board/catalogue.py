@@ -58,11 +58,31 @@ METRICS: Final = (
     MetricSpec("callcenter_average_speed_of_answer_seconds", "gauge", "Mean wait of the answered.", WINDOW),
     MetricSpec("callcenter_average_handle_time_seconds", "gauge", "Talk and wrap-up per handled contact.", WINDOW),
     MetricSpec("callcenter_queue_length_average", "gauge", "Time-weighted average number of contacts waiting.", WINDOW),
+    MetricSpec(
+        "callcenter_service_level_contacts", "gauge", "Visits that the queue's service level is a share of.", WINDOW
+    ),
+    MetricSpec("callcenter_service_level_met_contacts", "gauge", "Those of them that met it.", WINDOW),
+    MetricSpec("callcenter_decided_contacts", "gauge", "Visits answered or abandoned.", WINDOW),
     MetricSpec("callcenter_service_level_target_ratio", "gauge", "The service level that the queue is held to.", QUEUE),
     MetricSpec(
         "callcenter_service_level_threshold_seconds", "gauge", "Answered within this is within the target.", QUEUE
     ),
     MetricSpec("callcenter_abandonment_target_ratio", "gauge", "The abandonment that the queue stays under.", QUEUE),
+    MetricSpec(
+        "callcenter_queue_length_limit", "gauge", "More waiting than this is too many; none where not limited.", QUEUE
+    ),
+    MetricSpec(
+        "callcenter_longest_wait_limit_seconds", "gauge", "A longer wait is too long; none where not limited.", QUEUE
+    ),
+    MetricSpec("callcenter_minimum_contacts", "gauge", "A ratio of fewer contacts alarms nobody.", QUEUE),
+    MetricSpec("callcenter_queue_open", "gauge", "1 within the queue's opening hours, else 0.", QUEUE),
+    MetricSpec(
+        "callcenter_queue_info",
+        "gauge",
+        "Always 1: the queue's group, and the definition of service level that it is held to.",
+        (*QUEUE, "group", "formula"),
+    ),
+    MetricSpec("callcenter_queue_agents", "gauge", "Agents of a queue in a state now.", ("queue", "state")),
     MetricSpec("callcenter_agents", "gauge", "Agents in a state now.", ("state",)),
     MetricSpec(
         "callcenter_occupancy_ratio",
@@ -89,6 +109,12 @@ METRICS: Final = (
     MetricSpec("callwatch_commits_refused", "counter", "Commits refused since the store had another head."),
     MetricSpec("callwatch_offset_resets", "counter", "Times that Kafka no longer held the stored offset."),
     MetricSpec("callwatch_up", "gauge", "1 while the board reads fresh figures from the store, else 0."),
+    MetricSpec("callwatch_store_reachable", "gauge", "1 while the board can read the store, else 0."),
+    MetricSpec(
+        "callwatch_workers_alive", "gauge", "1 while the worker of every partition gives signs of life, else 0."
+    ),
+    MetricSpec("process_resident_memory_bytes", "gauge", "Resident memory size in bytes."),
+    MetricSpec("process_cpu_seconds", "counter", "Total user and system CPU time spent in seconds."),
     MetricSpec("callwatch_build_info", "gauge", "Always 1.", ("version",)),
 )
 

@@ -1,12 +1,14 @@
 """Rows of figures, as the API, the stream and the wallboard give them."""
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
-from agents.board.model import TODAY, Model
+from agents.board.model import TODAY, Book, Model
 from streams import kpis
 from streams.contact import Place
-from streams.measures import Histogram, Measure, Row, total
+from streams.events import CHANNELS
+from streams.measures import Histogram, Measure, Row, exited
 from streams.policy import SECOND_MS, Policies, Promise
 from streams.windows import fine, state_ms, waited_ms
 
@@ -60,39 +62,61 @@ def promised(promise: Promise, group: str | None, *, is_open: bool) -> Figures:
 
 
 def live_rows(model: Model, policies: Policies, window: str, now: int) -> list[Figures]:
-    """Return a row for each queue and channel at ``now`` (ms), and last the one of all."""
-    sums, start = model.contacts.sums(window), model.contacts.start_of(window)
-    places = sorted(set(sums) | {place for place, waits in model.waiting.items() if waits} | set(_today(model)))
-    rows, past_target = [], 0
+    """Return a row for each queue and channel at ``now`` (ms), and last the one of all.
+
+    A queue of the configuration has a row before its first contact too.
+    """
+    sums, start, ahead = model.contacts.sums(window), model.contacts.start_of(window), _ahead(model.contacts)
+    seen = set(sums) | {place for place, waits in model.waiting.items() if waits} | set(model.contacts.sums(TODAY))
+    places = sorted(seen | _listed(policies, {queue for queue, _ in seen}))
+    rows, past_target, derived = [], 0, model.contacts.derived(window)
     for place in places:
         promise, waits = policies.of(place[0]), model.waiting.get(place, {}).values()
         missed = sum(now - since > promise.threshold_ms for since in waits)
         past_target += missed
-        figures = _live(sums.get(place, {}), waits, missed, start, now)
+        row = sums.get(place, {})
+        if place not in derived:
+            derived[place] = measured(row)
+        figures = _live(derived[place], row, waits, missed, start, now, ahead[place])
         terms = promised(promise, policies.groups.get(place[0]), is_open=policies.is_open(place[0], now))
         rows.append({"queue": place[0], "channel": place[1], **figures, "promise": terms})
     everybody = [since for waits in model.waiting.values() for since in waits.values()]
-    everything = _live(total(sums.values()), everybody, past_target, start, now)
+    row = model.contacts.total(window)
+    everything = _live(measured(row), row, everybody, past_target, start, now, ahead.total())
     rows.append({"queue": None, "channel": None, **everything, "promise": None})
     return rows
 
 
-def _today(model: Model) -> Iterable[Place]:
-    return model.contacts.sums(TODAY)
+def _listed(policies: Policies, seen: Collection[str]) -> set[Place]:
+    """Return where the first contacts of queues that had none yet are expected."""
+    return {(queue, policies.channels.get(queue, CHANNELS[0])) for queue in policies.queues if queue not in seen}
 
 
-def _live(row: Row, waits: Collection[int], past_target: int, start: int, now: int) -> Figures:
-    figures = measured(row)
-    figures["service_level"]["live"] = rounded(kpis.live_service_level(row, past_target))
-    # A source's clock may be ahead: of those who wait only "from now on", ``row`` has those of the present bucket.
-    counted = [since for since in waits if fine(since) <= fine(now)]
-    not_yet = sum(max(0, since - now) for since in counted)
-    average = kpis.ratio(waited_ms(row, start, now, len(counted)) + not_yet, now - start)
+def _ahead(book: Book) -> Counter[Place]:
+    """Return by how many fewer there were at the end of the present bucket than there are now, by place.
+
+    A source's clock may be ahead: who has come or gone "later" is counted in a bucket that is still to come.
+    """
+    return Counter({place: exited(row) + row.get(Measure.STATE_EXITED, 0)
+                    - row.get(Measure.OFFERED, 0) - row.get(Measure.STATE_ENTERED, 0)
+                    for place, row in book.later().items()})  # fmt: skip
+
+
+def _not_yet(since: Iterable[int], now: int) -> int:
+    """Return the time, in ms, that the present bucket's "later" ones have still to come."""
+    return sum(max(0, moment - now) for moment in since if fine(moment) <= fine(now))
+
+
+def _live(
+    figures: Figures, row: Row, waits: Collection[int], past_target: int, start: int, now: int, ahead: int
+) -> Figures:
+    waited = waited_ms(row, start, now, len(waits) + ahead) + _not_yet(waits, now)
     return {
         **figures,
+        "service_level": {**figures["service_level"], "live": rounded(kpis.live_service_level(row, past_target))},
         "queue_length": len(waits),
         "longest_wait_seconds": max(0, now - min(waits)) / SECOND_MS if waits else None,
-        "queue_length_average": rounded(average),
+        "queue_length_average": rounded(kpis.ratio(max(0, waited), now - start)),
     }
 
 
@@ -106,15 +130,19 @@ def agents_by_state(model: Model) -> dict[str, int]:
 
 def occupancy(model: Model, window: str, now: int, queue: str = "") -> float | None:
     """Return busy / (busy + available) over a window, of a queue's agents or of all; ringing is not yet busy."""
-    sums, start = model.agents.sums(window), model.agents.start_of(window)
+    sums, start, ahead = model.agents.sums(window), model.agents.start_of(window), _ahead(model.agents)
 
-    def spent(*states: str) -> int:
-        return sum(
-            state_ms(sums.get((queue, state), {}), start, now, _in_state(model, queue, state)) for state in states
-        )
+    def spent(state: str) -> int:
+        place = (queue, state)
+        since = _in_state(model, queue, state)
+        spent_ms = state_ms(sums.get(place, {}), start, now, len(since) + ahead[place]) + _not_yet(since, now)
+        return max(0, spent_ms)
 
-    return kpis.occupancy(spent("on_contact", "wrap_up"), spent("available", "offered"))
+    return kpis.occupancy(spent("on_contact") + spent("wrap_up"), spent("available") + spent("offered"))
 
 
-def _in_state(model: Model, queue: str, wanted: str) -> int:
-    return sum(state == wanted and (not queue or queue in queues) for state, _, queues in model.people.values())
+def _in_state(model: Model, queue: str, wanted: str) -> list[int]:
+    """Return since when each agent is in a state, in ms."""
+    return [
+        since for state, since, queues in model.people.values() if state == wanted and (not queue or queue in queues)
+    ]

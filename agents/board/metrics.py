@@ -1,16 +1,21 @@
 """What Prometheus scrapes: the collector that fills the metrics of the catalogue."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final
 
-from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client import ProcessCollector
+from prometheus_client.metrics_core import Metric
+from prometheus_client.samples import Sample
 
-from agents.board.catalogue import METRICS
+from agents.board.catalogue import METRICS, WINDOW
+from agents.board.exposition import Labels, counter, gauge, histogram, histogram_series, labels_of
 from agents.board.figures import agents_by_state, live_rows, occupancy
 from agents.board.follower import Follower
 from agents.board.model import TODAY
 from streams import kpis
 from streams.contact import Place
+from streams.events import AGENT_STATES, CHANNELS
 from streams.measures import (
     EDGES,
     HANDLE_BOUNDS_MS,
@@ -25,6 +30,12 @@ from streams.policy import SECOND_MS, Policies
 
 _SPECS: Final = {spec.name: spec for spec in METRICS}
 
+#: The board's own memory and time; it tells nothing where there is no /proc.
+PROCESS: Final = ProcessCollector(registry=None)
+
+#: The channel of a queue that does not say another, before its first contact has.
+VOICE: Final = CHANNELS[0]
+
 COMMIT_BOUNDS_MS: Final = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000)
 
 _COUNTERS: Final = {
@@ -37,6 +48,31 @@ _COUNTERS: Final = {
     "callcenter_contacts_handled": Measure.HANDLED,
 }
 
+
+def _decided(row: Mapping[str, Any]) -> int:
+    return int(row["answered"] + row["abandoned"])
+
+
+#: By formula: what the service level is a share of; the formulas themselves stand in ``kpis.service_level``.
+_DENOMINATORS: Final[dict[str, Callable[[Mapping[str, Any]], int]]] = {
+    "answered_of_offered": _decided,
+    "answered_of_answered": lambda row: row["answered"],
+    "abandoned_in_target_met": _decided,
+    "abandoned_in_target_ignored": lambda row: _decided(row) - row["abandoned_within_target"],
+    "short_abandoned_ignored": lambda row: _decided(row) - row["short_abandoned"],
+    "left_missed": lambda row: _decided(row) + row["left"],
+}
+
+
+def judged(row: Mapping[str, Any]) -> tuple[int, int]:
+    """Return (visits that met the service level, visits that it is a share of), by the formula of the row's promise."""
+    formula = row["promise"]["formula"]
+    met = row["answered_within_target"]
+    if formula == "abandoned_in_target_met":
+        met += row["abandoned_within_target"]
+    return met, _DENOMINATORS[formula](row)
+
+
 _WINDOWED: Final[tuple[tuple[str, Callable[[dict[str, Any]], float | None]], ...]] = (
     ("callcenter_service_level_ratio", lambda row: row["service_level"][row["promise"]["formula"]]),
     ("callcenter_service_level_live_ratio", lambda row: row["service_level"]["live"]),
@@ -44,29 +80,19 @@ _WINDOWED: Final[tuple[tuple[str, Callable[[dict[str, Any]], float | None]], ...
     ("callcenter_average_speed_of_answer_seconds", lambda row: row["average_speed_of_answer_seconds"]),
     ("callcenter_average_handle_time_seconds", lambda row: row["average_handle_time_seconds"]),
     ("callcenter_queue_length_average", lambda row: row["queue_length_average"]),
+    # Both halves of the ratios too: whoever adds up queues or windows needs sums.
+    ("callcenter_service_level_contacts", lambda row: judged(row)[1]),
+    ("callcenter_service_level_met_contacts", lambda row: judged(row)[0]),
+    ("callcenter_decided_contacts", _decided),
 )
 
 
-def _counter(name: str, samples: Iterable[tuple[Iterable[str], float]]) -> Metric:
-    family = CounterMetricFamily(name, _SPECS[name].help, labels=_SPECS[name].labels)
-    for labels, value in samples:
-        family.add_metric(list(labels), value)
-    return family
+def _counter(name: str, samples: Iterable[tuple[tuple[str, ...], float]]) -> Metric:
+    return counter(_SPECS[name], samples)
 
 
-def _gauge(name: str, samples: Iterable[tuple[Iterable[str], float | None]]) -> Metric:
-    family = GaugeMetricFamily(name, _SPECS[name].help, labels=_SPECS[name].labels)
-    for labels, value in samples:
-        if value is not None:
-            family.add_metric(list(labels), value)
-    return family
-
-
-def _histogram(name: str, samples: Iterable[tuple[Iterable[str], list[tuple[str, float]], float]]) -> Metric:
-    family = HistogramMetricFamily(name, _SPECS[name].help, labels=_SPECS[name].labels)
-    for labels, buckets, total_ms in samples:
-        family.add_metric(list(labels), buckets, total_ms / SECOND_MS)
-    return family
+def _gauge(name: str, samples: Iterable[tuple[tuple[str, ...] | Labels, float | None]]) -> Metric:
+    return gauge(_SPECS[name], samples)
 
 
 def cumulative(counts: Iterable[tuple[int, int]], bounds_ms: Iterable[int]) -> list[tuple[str, float]]:
@@ -87,15 +113,19 @@ class Collector:
         self._policies = policies
         self._windows = (*windows, TODAY)
         self._version = version
+        #: (histogram, label values) -> the row that its samples were made of, and those
+        self._made: dict[tuple[str, tuple[str, ...]], tuple[Row, list[Sample]]] = {}
 
     def collect(self) -> Iterator[Metric]:
         """Yield every family of ``METRICS``."""
-        counters = self._follower.model.counters()
+        counters = self._follower.model.counters() if self._follower.whole else {}
         yield from self._contacts(counters)
-        yield from self._windowed(counters)
+        if self._follower.whole:
+            yield from self._windowed(counters)
         yield from self._promises(counters)
         yield from self._agents()
         yield from self._pipeline()
+        yield from (family for family in PROCESS.collect() if family.name in _SPECS)
 
     def _contacts(self, counters: Mapping[Place, Row]) -> Iterator[Metric]:
         places = sorted(counters)
@@ -111,25 +141,43 @@ class Collector:
                 if measure in counters[place]
             ),
         )
-        outcomes = (
-            ("answered", Histogram.WAIT_ANSWERED, Measure.WAIT_ANSWERED_MS),
-            ("abandoned", Histogram.WAIT_ABANDONED, Measure.WAIT_ABANDONED_MS),
+        outcomes: tuple[tuple[str, Histogram, Callable[[Row], int]], ...] = (
+            ("answered", Histogram.WAIT_ANSWERED, lambda row: row.get(Measure.WAIT_ANSWERED_MS, 0)),
+            ("abandoned", Histogram.WAIT_ABANDONED, lambda row: row.get(Measure.WAIT_ABANDONED_MS, 0)),
         )
-        yield _histogram(
-            "callcenter_wait_seconds",
+        yield histogram(
+            _SPECS["callcenter_wait_seconds"],
             (
-                ((*place, outcome), cumulative(bins(row, histogram), WAIT_BOUNDS_MS), row.get(measure, 0))
+                self._series("callcenter_wait_seconds", (*place, outcome), row, bounded, WAIT_BOUNDS_MS, sum_of)
                 for place, row in sorted(counters.items())
-                for outcome, histogram, measure in outcomes
+                for outcome, bounded, sum_of in outcomes
             ),
         )
-        yield _histogram(
-            "callcenter_handle_seconds",
+        yield histogram(
+            _SPECS["callcenter_handle_seconds"],
             (
-                (place, cumulative(bins(row, Histogram.HANDLE_TIME), HANDLE_BOUNDS_MS), kpis.handle_ms(row))
+                self._series(
+                    "callcenter_handle_seconds", place, row, Histogram.HANDLE_TIME, HANDLE_BOUNDS_MS, kpis.handle_ms
+                )
                 for place, row in sorted(counters.items())
             ),
         )
+
+    def _series(
+        self,
+        name: str,
+        values: tuple[str, ...],
+        row: Row,
+        bounded: Histogram,
+        bounds_ms: Iterable[int],
+        sum_of: Callable[[Row], int],
+    ) -> list[Sample]:
+        """Return the samples of one histogram, made anew only if its counters have changed."""
+        known = self._made.get((name, values))
+        if known is None or known[0] is not row:
+            buckets, amount = cumulative(bins(row, bounded), bounds_ms), sum_of(row) / SECOND_MS
+            known = self._made[name, values] = (row, histogram_series(_SPECS[name], values, buckets, amount))
+        return known[1]
 
     def _windowed(self, counters: Iterable[Place]) -> Iterator[Metric]:
         model, now = self._follower.model, self._follower.now
@@ -140,20 +188,40 @@ class Collector:
         yield _gauge("callcenter_queue_length", sorted(lengths.items()))
         longest = ((_place(row), row["longest_wait_seconds"]) for row in newest)
         yield _gauge("callcenter_longest_wait_seconds", longest)
+        labelled = [(labels_of(WINDOW, (*_place(row), window)), row) for window, rows in tables.items() for row in rows]
         for name, figure in _WINDOWED:
-            samples = (((*_place(row), window), figure(row)) for window, rows in tables.items() for row in rows)
-            yield _gauge(name, samples)
+            yield _gauge(name, ((labels, figure(row)) for labels, row in labelled))
 
     def _promises(self, places: Iterable[Place]) -> Iterator[Metric]:
-        promises = [(place, self._policies.of(place[0])) for place in sorted(places)]
+        of, now = self._policies, self._follower.now
+        promises = [(place, of.of(place[0])) for place in self._promised(places)]
         yield _gauge("callcenter_service_level_target_ratio", ((place, p.target_ratio) for place, p in promises))
         thresholds = ((place, p.threshold_ms / SECOND_MS) for place, p in promises)
         yield _gauge("callcenter_service_level_threshold_seconds", thresholds)
         yield _gauge("callcenter_abandonment_target_ratio", ((place, p.abandonment_ratio) for place, p in promises))
+        yield _gauge("callcenter_queue_length_limit", ((place, p.queue_length_limit) for place, p in promises))
+        limits = ((place, _seconds(p.longest_wait_limit_ms)) for place, p in promises)
+        yield _gauge("callcenter_longest_wait_limit_seconds", limits)
+        yield _gauge("callcenter_minimum_contacts", ((place, p.minimum_contacts) for place, p in promises))
+        opened = {queue: float(of.is_open(queue, now)) for queue in {place[0] for place, _ in promises}}
+        yield _gauge("callcenter_queue_open", ((place, opened[place[0]]) for place, _ in promises))
+        terms = (((*place, of.groups.get(place[0], ""), p.formula), 1) for place, p in promises)
+        yield _gauge("callcenter_queue_info", terms)
+
+    def _promised(self, places: Iterable[Place]) -> list[Place]:
+        """Return all places that have a promise: those seen, and queues of the file that nobody has contacted yet."""
+        seen = set(places)
+        names = {queue for queue, _ in seen}
+        listed = {(queue, self._policies.channels.get(queue, VOICE)) for queue in self._policies.queues}
+        return sorted(seen | {place for place in listed if place[0] not in names})
 
     def _agents(self) -> Iterator[Metric]:
         model, now = self._follower.model, self._follower.now
         yield _gauge("callcenter_agents", (((state,), count) for state, count in agents_by_state(model).items()))
+        served = Counter((queue, state) for state, _, queues in model.people.values() for queue in queues)
+        # Nobody in a state is a figure too: an alert must see that all of a queue's agents went home.
+        places = ((queue, state) for queue in sorted({queue for queue, _ in served}) for state in AGENT_STATES)
+        yield _gauge("callcenter_queue_agents", ((place, served[place]) for place in places))
         shares = (((window,), occupancy(model, window, now)) for window in self._windows)
         yield _gauge("callcenter_occupancy_ratio", shares)
 
@@ -170,15 +238,22 @@ class Collector:
         everything = _summed(stats)
         commits = [(int(n[len("commit:") :]), count) for n, count in everything.items() if n.startswith("commit:")]
         buckets = cumulative(commits, COMMIT_BOUNDS_MS)
-        yield _histogram("callwatch_commit_seconds", [((), buckets, everything.get("commit_ms", 0))])
+        spec, took = _SPECS["callwatch_commit_seconds"], everything.get("commit_ms", 0) / SECOND_MS
+        yield histogram(spec, [histogram_series(spec, (), buckets, took)])
         yield _counter("callwatch_commits_refused", [((), everything.get("refused", 0))])
         yield _counter("callwatch_offset_resets", [((), everything.get("offset_resets", 0))])
         yield _gauge("callwatch_up", [((), float(not health.stale))])
+        yield _gauge("callwatch_store_reachable", [((), float(health.store_reachable))])
+        yield _gauge("callwatch_workers_alive", [((), float(bool(ages) and self._follower.alive))])
         yield _gauge("callwatch_build_info", [((self._version,), 1)])
 
 
 def _place(row: Mapping[str, Any]) -> Place:
     return row["queue"], row["channel"]
+
+
+def _seconds(milliseconds: int | None) -> float | None:
+    return None if milliseconds is None else milliseconds / SECOND_MS
 
 
 def _labels(partition: str) -> tuple[str, str]:

@@ -43,6 +43,7 @@ class Book:
         self._rolling = {label: Rolling(length) for label, length in windows.items()}
         self._lengths = dict(windows)
         self._days: Buckets = {}
+        self._today_derived: dict[Place, Any] = {}
         self._now = 0
 
     def post(self, deltas: Buckets) -> None:
@@ -73,12 +74,29 @@ class Book:
         today = midnight(now, self._zone)
         for day in [day for day in self._days if day < today]:
             del self._days[day]
+            self._today_derived.clear()
 
     def sums(self, window: str) -> Mapping[Place, Row]:
         """Return the sums over a window, by place."""
         if window == TODAY:
             return self._days.get(midnight(self._now, self._zone), {})
         return self._rolling[window].sums
+
+    def total(self, window: str) -> Row:
+        """Return the sums over a window of all places together."""
+        return total(self.sums(window).values()) if window == TODAY else self._rolling[window].total
+
+    def derived(self, window: str) -> dict[Place, Any]:
+        """Return what its readers keep of a window, by place; what is kept of a place is gone once its sums change."""
+        return self._today_derived if window == TODAY else self._rolling[window].derived
+
+    def later(self) -> dict[Place, Row]:
+        """Return the sums of the buckets after the one that now is in: a source's clock may be ahead."""
+        last, sums = fine(self._now), dict[Place, Row]()
+        for number in [number for number in self._fine if number > last]:
+            for place, row in self._fine[number].items():
+                add(sums.setdefault(place, {}), row)
+        return sums
 
     def start_of(self, window: str) -> int:
         """Return when a window begins, in ms: the first bucket's start."""
@@ -92,6 +110,7 @@ class Book:
             day = self._days.setdefault(midnight(number * INTERVAL_MS, self._zone), {})
             for place, row in places.items():
                 add(day.setdefault(place, {}), row)
+                self._today_derived.pop(place, None)
 
 
 class Model:
@@ -109,27 +128,32 @@ class Model:
         #: The time up to which the windows reach, in ms; 0 before the first ``move``.
         self.now = 0
         self._places: dict[tuple[str, str], Place] = {}
+        #: The counters of all partitions, by place; None where they have changed.
+        self._counters: dict[Place, Row | None] = {}
         self._longest = max(windows.values())
         self._zone = zone
 
-    def wanted(self, now: int) -> tuple[range, range]:
-        """Return the fine buckets and the intervals that a partition's snapshot has to bring."""
-        today = midnight(now, self._zone)
-        fines = range(fine(now - self._longest), fine(now + AHEAD_MS) + 1)
-        return fines, range(interval(today), interval(now + AHEAD_MS) + 1)
+    def wanted(self, now: int, until: int | None = None) -> tuple[range, range]:
+        """Return the fine buckets and the intervals that a partition's snapshot has to bring for ``now``.
+
+        With ``until`` (ms) they serve every now up to then: a replay moves on while it is read.
+        """
+        today, last = midnight(now, self._zone), (now if until is None else until) + AHEAD_MS
+        return range(fine(now - self._longest), fine(last) + 1), range(interval(today), interval(last) + 1)
 
     def start(self, partition: str, snapshot: Snapshot) -> None:
         """Take up a partition."""
         self._book(partition).start(snapshot.fine, snapshot.intervals)
         totals = self.totals[partition] = Totals()
         totals.rows = snapshot.totals
+        self._note_counted(partition, totals.rows)
         self.stats[partition] = dict(snapshot.stats)
         self._show(partition, snapshot.now.items())
 
     def apply(self, partition: str, delta: Delta) -> None:
         """Count what one commit changed."""
         self._book(partition).post(delta.deltas)
-        self.totals[partition].post(delta.deltas.values())
+        self._note_counted(partition, self.totals[partition].post(delta.deltas.values()))
         self.stats[partition].update(delta.stats)
         self._show(partition, delta.now.items())
 
@@ -139,14 +163,21 @@ class Model:
         self.contacts.move(now)
         self.agents.move(now)
 
-    def counters(self) -> dict[Place, Row]:
-        """Return what was ever counted of contacts, by place; it never goes down."""
-        found: defaultdict[Place, list[Row]] = defaultdict(list)
-        for partition, totals in self.totals.items():
-            if not partition.startswith("agents/"):
-                for place, (counters, _) in totals.rows.items():
-                    found[place].append(counters)
-        return {place: total(rows) for place, rows in found.items()}
+    def counters(self) -> Mapping[Place, Row]:
+        """Return what was ever counted of contacts, by place; it never goes down.
+
+        A place's row is another object once it has changed, and the same until then.
+        """
+        books = [totals.rows for partition, totals in self.totals.items() if not partition.startswith("agents/")]
+        counters: dict[Place, Row] = {}
+        for place, known in self._counters.items():
+            counters[place] = total(rows[place][0] for rows in books if place in rows) if known is None else known
+        self._counters.update(counters)
+        return counters
+
+    def _note_counted(self, partition: str, places: Iterable[Place]) -> None:
+        if not partition.startswith("agents/"):
+            self._counters.update(dict.fromkeys(places))
 
     def _book(self, partition: str) -> Book:
         return self.agents if partition.startswith("agents/") else self.contacts

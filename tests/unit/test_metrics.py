@@ -3,6 +3,7 @@
 from collections import defaultdict
 from pathlib import Path
 
+import pytest
 from prometheus_client.metrics_core import Metric
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
@@ -11,8 +12,9 @@ from agents.board.catalogue import METRICS, markdown
 from agents.board.metrics import Collector, cumulative
 from agents.store import Beat
 from agents.store.memory import MemoryStore
+from streams import kpis
 from streams.measures import EDGES, HANDLE_BOUNDS_MS, WAIT_BOUNDS_MS, bin_of
-from streams.policy import DAY_MS, HOUR_MS
+from streams.policy import DAY_MS, FORMULAS, HOUR_MS, Opening, Policies, Promise, ServiceLevelFormula
 from tests.unit.life import POLICIES, WINDOWS, Counting, Stamp, life_of
 from tests.unit.served import NOW, Served, counted_life, served_life
 
@@ -40,6 +42,12 @@ PROMISED = {
     "callcenter_service_level_target_ratio": ("gauge", QUEUE),
     "callcenter_service_level_threshold_seconds": ("gauge", QUEUE),
     "callcenter_abandonment_target_ratio": ("gauge", QUEUE),
+    "callcenter_service_level_contacts": ("gauge", WINDOW),
+    "callcenter_service_level_met_contacts": ("gauge", WINDOW),
+    "callcenter_decided_contacts": ("gauge", WINDOW),
+    "callcenter_minimum_contacts": ("gauge", QUEUE),
+    "callcenter_queue_open": ("gauge", QUEUE),
+    "callcenter_queue_info": ("gauge", {*QUEUE, "group", "formula"}),
     "callcenter_agents": ("gauge", {"state"}),
     "callcenter_occupancy_ratio": ("gauge", {"window"}),
     "callwatch_events": ("counter", {"topic", "type"}),
@@ -48,6 +56,10 @@ PROMISED = {
     "callwatch_last_event_timestamp_seconds": ("gauge", PARTITION),
     "callwatch_commit_seconds": ("histogram", set()),
     "callwatch_commits_refused": ("counter", set()),
+    "callwatch_store_reachable": ("gauge", set()),
+    "callwatch_workers_alive": ("gauge", set()),
+    "process_resident_memory_bytes": ("gauge", set()),
+    "process_cpu_seconds": ("counter", set()),
     "callwatch_build_info": ("gauge", {"version"}),
 }
 
@@ -212,3 +224,83 @@ async def test_nothing_counted_yet_is_a_valid_exposition_too() -> None:
     names = {family.name for family in text_string_to_metric_families(text)}
     assert {"callcenter_contacts_offered", "callwatch_build_info"} <= names
     assert "NaN" not in text
+
+
+def collected(served: Served, policies: Policies) -> dict[str, Metric]:
+    return {family.name: family for family in Collector(served.follower, policies, WINDOWS, "1.2.3").collect()}
+
+
+async def test_limits_minimum_and_hours_are_exported_and_no_limit_has_no_sample() -> None:
+    # NOW is a Monday, 10:00:05 in UTC: one queue opened at 10:00 there, one closed then, one keeps a holiday.
+    policies = Policies(
+        queues={
+            "sales": Promise(
+                queue_length_limit=7, longest_wait_limit_ms=90_000, minimum_contacts=3, hours=(Opening(0, 600, 900),)
+            ),
+            "support": Promise(hours=(Opening(0, 480, 600),)),
+            "chat": Promise(holidays=frozenset({"2026-01-05"})),
+        },
+        groups={"sales": "phone"},
+    )
+    families = collected(await served_life(), policies)
+    opened = {s.labels["queue"]: s.value for s in families["callcenter_queue_open"].samples}
+    assert opened == {"sales": 1, "support": 0, "chat": 0, "unlisted": 1}
+    place = {"queue": "sales", "channel": "voice"}
+    assert value(families["callcenter_queue_length_limit"], **place) == 7
+    assert value(families["callcenter_longest_wait_limit_seconds"], **place) == 90
+    assert value(families["callcenter_minimum_contacts"], **place) == 3
+    assert value(families["callcenter_queue_info"], **place, group="phone", formula="answered_of_offered") == 1
+    assert [s.labels["queue"] for s in families["callcenter_queue_length_limit"].samples] == ["sales"]
+
+
+async def test_a_listed_queue_has_its_promise_before_its_first_contact() -> None:
+    policies = Policies(queues={"new": Promise(target_ratio=0.7), "sales": Promise()}, channels={"new": "email"})
+    families = collected(Served(MemoryStore()), policies)
+    target = families["callcenter_service_level_target_ratio"]
+    assert value(target, queue="new", channel="email") == 0.7
+    assert value(target, queue="sales", channel="voice") == 0.8
+    target = collected(await served_life(), policies)["callcenter_service_level_target_ratio"]
+    assert sum(s.labels["queue"] == "sales" for s in target.samples) == 1, "its contacts have told its channel"
+
+
+@pytest.mark.parametrize("formula", FORMULAS)
+async def test_met_of_judged_contacts_is_the_service_level_by_every_formula(formula: ServiceLevelFormula) -> None:
+    served = await served_life()
+    policies = Policies(default=Promise(formula=formula), timezone="Europe/Berlin")
+    families = collected(served, policies)
+    met, judged = (families[f"callcenter_service_level_{name}"] for name in ("met_contacts", "contacts"))
+    for place, row in served.follower.model.contacts.sums("1h").items():
+        labels = {"queue": place[0], "channel": place[1], "window": "1h"}
+        ratio = value(met, **labels) / value(judged, **labels)
+        assert ratio == pytest.approx(kpis.service_level(row)[formula]), (place, formula)
+    assert sum(s.value for s in judged.samples) > 100
+
+
+async def test_agents_are_counted_by_queue_and_a_state_that_nobody_is_in_is_zero() -> None:
+    counting = await counted_life()
+    moment = "2026-01-05T09:40:00Z"
+    events = [
+        {"id": f"{name}2", "type": "agent.state", "time": moment, "agent_id": name, "state": state, "queues": queues}
+        for name, state, queues in (("ann", "available", ["sales", "chat"]), ("bob", "offline", ["chat"]))
+    ]
+    await counting.send(events, key="agent_id")
+    served = Served(counting.store)
+    await served.look()
+    agents = families_of(served)["callcenter_queue_agents"]
+    found = {(s.labels["queue"], s.labels["state"]): s.value for s in agents.samples}
+    assert {key for key, count in found.items() if count} == {
+        *(("sales", "available"), ("chat", "available"), ("chat", "offline")),
+    }
+    assert found["sales", "on_contact"] == 0
+    assert len(found) == 2 * 6
+
+
+async def test_a_dead_worker_is_told_from_a_store_that_is_gone() -> None:
+    counting = await counted_life()
+    served = Served(counting.store)
+    families = families_of(served)
+    assert value(families["callwatch_workers_alive"]) == 0, "nobody has been heard of yet"
+    await served.look()
+    served.follower._note_trouble("the store cannot be reached", OSError())
+    families = families_of(served)
+    assert value(families["callwatch_store_reachable"]) == 0
