@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from kafka.errors import KafkaError
+from kafka.errors import AuthorizationError, KafkaError
 
 from config.errors import UsageError
 
@@ -21,6 +21,10 @@ def asking(brokers: str) -> Iterator[None]:
     logger.setLevel(logging.CRITICAL + 1)
     try:
         yield
+    except AuthorizationError as error:
+        what = type(error).__name__.removesuffix("AuthorizationFailedError").lower()
+        advice = f"grant its user the rights that SECURITY.md lists, on this {what}"
+        raise UsageError(f"Kafka at {brokers} does not let callwatch do this; {advice}") from error
     except (KafkaError, OSError) as error:
         problem = str(error) or type(error).__name__
         advice = "is it running, and is the address right (--kafka)?"

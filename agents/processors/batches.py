@@ -7,8 +7,9 @@ tests/integration/test_faust_contract.py says what breaks with another version.
 """
 
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import suppress
+from time import monotonic
 from typing import Any, Final, NamedTuple, cast
 
 import faust
@@ -25,8 +26,8 @@ from agents.processors.records import KafkaRecord, fetch_light_records
 #: of the fetch before, so this bounds the delay that an idle partition causes a busy one.
 FETCH_WAIT_MS: Final = 20
 
-#: Called with the partitions assigned; returns the offsets to read on at.
-Positions = Callable[[set[TP]], Awaitable[Mapping[TP, int]]]
+#: Called with all partitions assigned, which are not read before ``read_on`` is called for them; must not wait.
+TakeUp = Callable[[set[TP]], None]
 
 
 class Batch(NamedTuple):
@@ -73,6 +74,7 @@ class BatchConsumer(driver.Consumer):
         super().__init__(*args, **kwargs)
         self._seeks: Counter[TP] = Counter()
         self._sought: dict[TP, int] = {}
+        self._heard: dict[TP, tuple[int | None, float]] = {}
 
     def _reset_state(self) -> None:
         super()._reset_state()
@@ -114,11 +116,37 @@ class BatchConsumer(driver.Consumer):
 
     def end_of(self, tp: TP) -> int | None:
         """Return the next free offset of a partition, or None if no fetch has told yet."""
-        try:
-            end: int | None = self.highwater(driver.ensure_aiokafka_TP(tp))
-        except (AssertionError, KeyError, ValueError):  # the partition is no longer assigned
+        return self._told(tp, AIOKafkaConsumer.highwater)
+
+    def silent_s(self, tp: TP) -> float:
+        """Return for how long Kafka has not answered a fetch of a partition, in seconds, as noticed by asking here.
+
+        It answers at least every ``FETCH_WAIT_MS``, also when there is nothing. The clock on the wall is not asked.
+        """
+        told, now = self._told(tp, AIOKafkaConsumer.last_poll_timestamp), monotonic()
+        if tp not in self._heard or self._heard[tp][0] != told:
+            self._heard[tp] = told, now
+        return now - self._heard[tp][1]
+
+    def partitions_of(self, topic: str) -> int | None:
+        """Return how many partitions a topic has as far as known, None where there is no such topic."""
+        consumer = self._aiokafka
+        return len(consumer.partitions_for_topic(topic) or ()) if consumer is not None else None
+
+    def _told(self, tp: TP, what: Callable[..., Any]) -> int | None:
+        consumer = self._aiokafka
+        if consumer is None:
             return None
-        return end
+        try:
+            told: int | None = what(consumer, driver.ensure_aiokafka_TP(tp))
+        except (AssertionError, AttributeError, KeyError, ValueError):  # the partition is no longer assigned
+            return None
+        return told
+
+    @property
+    def _aiokafka(self) -> AIOKafkaConsumer | None:
+        thread: Any = self._thread
+        return None if thread is None else thread._consumer  # noqa: SLF001 -- None until the thread has started
 
     def stale(self, batch: Batch) -> bool:
         """Tell whether the partition was sought elsewhere since the batch was fetched."""
@@ -139,9 +167,20 @@ class BatchConsumer(driver.Consumer):
         """Do nothing: between the last offsets of two batches lies the second batch, no gap."""
 
     async def perform_seek(self) -> None:
-        """Read on where the store has come to, whatever Kafka has committed."""
+        """Have the app take up what is assigned. Nothing is read until it says where, whatever Kafka has committed.
+
+        Faust gives this 30 s and then stands still for ever, and a store may be away for longer: nobody is waited for.
+        """
         assigned = {TP(*tp) for tp in self.assignment()}
-        await self.seek_to(await self.app.positions(assigned))
+        self.pause_partitions(assigned)
+        self.app.take_up(assigned)
+
+    async def read_on(self, tp: TP, offset: int, wanted: Callable[[], bool]) -> None:
+        """Read a partition from ``offset`` on, if it is still ``wanted``."""
+        if wanted():
+            await self.seek_to({tp: offset})
+        if wanted():
+            self.resume_partitions({TP(*tp)})  # after a refusal it is one of aiokafka's, which Faust takes amiss
 
     async def bounds(self, tp: TP) -> tuple[int, int]:
         """Return a partition's oldest offset and its next free one."""
@@ -182,9 +221,9 @@ class BatchSchema(faust.Schema[Any, Any]):
 
 
 class BatchApp(faust.App):
-    """A Faust app whose messages are batches, and whose partitions start where ``positions`` says."""
+    """A Faust app whose messages are batches, and whose partitions are read once somebody has taken them up."""
 
-    positions: Positions
+    take_up: TakeUp
 
     def _new_transport(self) -> TransportT:
         return BatchTransport(self.conf.broker_consumer, self)

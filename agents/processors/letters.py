@@ -1,14 +1,17 @@
 """Reading the dead-letter topic: what could not be counted, and why; and sending it again after a fix."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
 from time import monotonic
 from typing import Any, Final
 
 import msgspec
+import structlog
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.errors import KafkaTimeoutError
 
 from agents.processors.asking import BOOTSTRAP_MS, asking
+from agents.processors.dead_letters import NONE, VALUE
 from agents.processors.worker import LARGEST_LETTER
 from config.errors import UsageError
 
@@ -17,6 +20,17 @@ POLL_MS: Final = 500
 
 #: A Kafka that holds more letters and gives none for this long has stopped to answer, in seconds.
 GIVE_UP_S: Final = 10.0
+
+#: The header of a mark: the letter under this key has been sent again.
+RESENT: Final = "resent"
+
+#: As many letters are sent again at once, then marked.
+AT_ONCE: Final = 200
+
+#: As many places are remembered, so that a letter written twice is told once.
+REMEMBERED: Final = 100_000
+
+log = structlog.get_logger()
 
 
 class Letter(msgspec.Struct, frozen=True):
@@ -30,12 +44,17 @@ class Letter(msgspec.Struct, frozen=True):
     at: int
     key: bytes | None
     value: bytes | None
+    #: the topic of dead letters that it stands in
+    topic: str = ""
+    #: whether the message is in it; one too large for a letter is only where it came from
+    complete: bool = True
 
 
 def read_letters(brokers: str, topic: str, security: Mapping[str, Any], *, follow: bool) -> Iterator[Letter]:
     """Yield the letters of all partitions that there are now, oldest first in each; with ``follow`` also all to come.
 
-    What is written while they are read is left out: a letter sent again may soon be back. Raise UsageError.
+    Each is told once, however often it was written; those that were sent again are left out. So is what is written
+    while they are read: a letter sent again may soon be back. Raise UsageError.
     """
     with asking(brokers):
         consumer = KafkaConsumer(
@@ -49,12 +68,37 @@ def read_letters(brokers: str, topic: str, security: Mapping[str, Any], *, follo
             if not partitions:
                 raise UsageError(f"there is no topic {topic} at {brokers}; make it with: callwatch topics")
             consumer.assign(partitions)
-            consumer.seek_to_beginning(*partitions)
-            ends = None if follow else consumer.end_offsets(partitions)
-            for record in _records(consumer, ends):
-                yield _letter(record)
+            yield from _letters(consumer, partitions, follow=follow)
         finally:
             consumer.close()
+
+
+def _letters(consumer: KafkaConsumer, partitions: list[TopicPartition], *, follow: bool) -> Iterator[Letter]:
+    ends = consumer.end_offsets(partitions)
+    consumer.seek_to_beginning(*partitions)
+    # Places, not letters: a flood of bad messages is more than fits into memory.
+    done = {_place(record) for record in _records(consumer, ends) if _is_mark(record)}
+    consumer.seek_to_beginning(*partitions)
+    told: dict[str, None] = {}
+    for record in _records(consumer, None if follow else ends):
+        place = _place(record)
+        if record.value is None and not record.headers:
+            continue  # a tombstone: somebody deleted the letter
+        if _is_mark(record):
+            done.add(place)
+        elif place not in done and place not in told:
+            told[place] = None
+            if len(told) > REMEMBERED:
+                del told[next(iter(told))]
+            yield _letter(record)
+
+
+def _place(record: Any) -> str:
+    return record.key.decode(errors="replace") if record.key else "?"
+
+
+def _is_mark(record: Any) -> bool:
+    return any(name == RESENT for name, _ in record.headers)
 
 
 def _records(consumer: KafkaConsumer, ends: Mapping[TopicPartition, int] | None) -> Iterator[Any]:
@@ -71,16 +115,28 @@ def _records(consumer: KafkaConsumer, ends: Mapping[TopicPartition, int] | None)
 def _letter(record: Any) -> Letter:
     headers = {name: value.decode(errors="replace") for name, value in record.headers if name != "key"}
     own_key = next((value for name, value in record.headers if name == "key"), None)
-    place = record.key.decode(errors="replace") if record.key else "?"
-    reason, error = headers.get("reason", "?"), headers.get("error", "?")
-    return Letter(place, reason, error, record.timestamp, own_key, record.value)
+    missing = headers.get(VALUE)
+    return Letter(
+        place=_place(record),
+        reason=headers.get("reason", "?"),
+        error=headers.get("error", "?"),
+        at=record.timestamp,
+        key=own_key,
+        value=record.value if missing is None else None,
+        topic=record.topic,
+        complete=missing in (None, NONE.decode()),
+    )
 
 
-def resend(brokers: str, letters: Iterator[Letter], security: Mapping[str, Any]) -> int:
-    """Send letters to the topics they came from, as they came; return how many. What was settled stays settled.
+def resend(brokers: str, letters: Iterable[Letter], security: Mapping[str, Any]) -> int:
+    """Send letters to the topics they came from, key and bytes as they came; return how many.
 
-    Raise UsageError where Kafka does not take them.
+    Each is marked once Kafka has it, and then neither listed nor sent again. Whoever is killed between the two sends
+    a few twice, which changes nothing: an event that was counted counts once, however often it comes. What is still
+    wrong comes back as a letter of its own, and what was settled stays settled. Raise UsageError where Kafka does not
+    take them.
     """
+    waiting, sent, left = iter(letters), 0, 0
     with asking(brokers):
         producer = KafkaProducer(
             bootstrap_servers=brokers.split(","),
@@ -90,9 +146,21 @@ def resend(brokers: str, letters: Iterator[Letter], security: Mapping[str, Any])
             **security,
         )
         try:
-            sent = [producer.send(letter.place.rsplit("/", 2)[0], letter.value, letter.key) for letter in letters]
-            for future in sent:
-                future.get(timeout=30)
-            return len(sent)
+            while some := list(islice(waiting, AT_ONCE)):
+                whole = [letter for letter in some if letter.complete and "/" in letter.place]
+                _send(producer, [(letter.place.rsplit("/", 2)[0], letter.key, letter.value, []) for letter in whole])
+                marks = [(letter.topic, letter.place.encode(), b"", [(RESENT, b"")]) for letter in whole]
+                _send(producer, [mark for mark in marks if mark[0]])
+                sent, left = sent + len(whole), left + len(some) - len(whole)
         finally:
             producer.close()
+    if left:
+        log.warning("some letters do not hold their message: send those from their source", letters=left)
+    return sent
+
+
+def _send(producer: KafkaProducer, messages: list[tuple[str, bytes | None, bytes | None, list[Any]]]) -> None:
+    """Return once Kafka has all ``messages``: topic, key, value, headers."""
+    futures = [producer.send(topic, value, key, headers) for topic, key, value, headers in messages]
+    for future in futures:
+        future.get(timeout=30)

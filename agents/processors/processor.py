@@ -15,7 +15,7 @@ import msgspec
 import structlog
 
 from agents.processors.dead_letters import DeadLetter, DeadLetterOffice, Record
-from agents.processors.insistence import InsistentStore
+from agents.processors.insistence import InsistentOffice, InsistentStore, Troubles
 from agents.processors.ledger import Ledger, Retention
 from agents.store import NOTHING, Beat, Head, Loaded, Store
 from streams import events as ev
@@ -29,6 +29,9 @@ from streams.policy import Policies, Terms
 
 #: Kafka's mark of a record's timestamp that the broker set when it appended it.
 LOG_APPEND_TIME: Final = 1
+
+#: A Kafka that has not answered for longer than this is silent rather than idle, in seconds.
+SILENT_S: Final = 3.0
 
 log = structlog.get_logger()
 
@@ -63,6 +66,7 @@ class Context(msgspec.Struct, frozen=True):
     limits: Limits
     retention: Retention
     clock: Callable[[], int] = wall_clock
+    troubles: Troubles = msgspec.field(default_factory=Troubles)
 
 
 class Processor:
@@ -72,7 +76,8 @@ class Processor:
         self.name = name
         self._topic = topic
         self._context = context
-        self._store = InsistentStore(context.store, lambda: self.revoked)
+        self._store = InsistentStore(context.store, lambda: self.revoked, context.troubles)
+        self._office = InsistentOffice(context.office, lambda: self.revoked, context.troubles)
         self._head: Head
         self._next = 0
         self._partition: Partition
@@ -81,8 +86,12 @@ class Processor:
         self._increments: Counter[str] = Counter()
         self._beat = Beat(0, 0, 0, None)
         self._read_at = monotonic()
+        #: For how long Kafka has been silent, in ms: time in which it may hold events that nobody has read.
+        self._unheard_ms = 0
         self._lock = asyncio.Lock()
         self._loads = 0
+        #: Whether what is in memory follows from what is stored.
+        self._loaded = False
         #: Set when the partition is taken away: whatever it still tries, it gives up.
         self.revoked = False
 
@@ -99,7 +108,7 @@ class Processor:
             self._loads += 1
             self._partition = _partition(self._topic, loaded, self._context)
             self._ledger = Ledger(self.name, loaded, self._context.retention)
-            self._head, self._next = loaded.head, loaded.head.offset
+            self._head, self._next, self._loaded = loaded.head, loaded.head.offset, True
             terms = self._context.policies.terms
             self._terms = terms if loaded.terms != terms else None
             self._read_at = monotonic()
@@ -116,6 +125,12 @@ class Processor:
                 self._next = oldest
             return self._next
 
+    @property
+    def _is_no_ones(self) -> bool:
+        # Who waited may find that the load failed, that the store refused the batch before, which has to be read again
+        # first, or that the partition was taken away.
+        return not self._loaded or self.revoked
+
     async def process(self, records: Sequence[Record], end: int | None) -> None:
         """Count a batch, in the order of its offsets, and commit it; ``end`` is the partition's next free offset.
 
@@ -125,7 +140,7 @@ class Processor:
         """
         loads = self._loads
         async with self._lock:
-            if loads != self._loads:
+            if loads != self._loads or self._is_no_ones:
                 return
             fresh = records
             if records and records[0].offset < self._next:
@@ -136,26 +151,36 @@ class Processor:
             await self._recall(read.times)
             self._count(read, letters)
             if letters:
-                await self._context.office.send(letters)
+                await self._office.send(self.name, letters)
             last = fresh[-1]
             await self._commit(last.offset + 1, self._beat_of(last, end))
 
-    async def tick(self, end: int | None) -> None:
-        """Give a sign of life; carry the watermark on while nothing comes. Raise RefusedError."""
+    async def tick(self, end: int | None, silent_s: float = 0.0) -> None:
+        """Give a sign of life; carry the watermark on while nothing comes. Raise RefusedError.
+
+        A Kafka that has not answered for ``silent_s`` is not one that has nothing: the watermark waits and the lag
+        grows until it is heard again. Then the time is made up for, if nothing had come in it.
+        """
         async with self._lock:
+            if self._is_no_ones:
+                return
             elapsed, self._read_at = int((monotonic() - self._read_at) * 1000), monotonic()
             if end is None:
                 return  # how far behind it is is not known yet
             behind = max(0, end - self._next)
-            if not behind and self._partition.watermark is not None:
-                self._partition.advance(self._partition.watermark + elapsed)
-            lag = self._beat.lag_ms + elapsed if behind else 0
+            silent = silent_s > SILENT_S
+            if silent:
+                self._unheard_ms += elapsed
+            elif not behind and self._partition.watermark is not None:
+                self._partition.advance(self._partition.watermark + elapsed + self._unheard_ms)
+            if not silent:
+                self._unheard_ms = 0
+            lag = self._beat.lag_ms + elapsed if behind or silent else 0
             self._beat = Beat(self._context.clock(), lag, behind, self._partition.watermark)
             if self._partition.changed:
                 await self._commit(self._next, self._beat)
             elif not await self._store.beat(self.name, self._head, self._beat):
-                self._increments["refused"] += 1
-                raise RefusedError(self.name)
+                raise self._refused()
 
     def _decode(self, records: Sequence[Record]) -> tuple[Read, list[DeadLetter]]:
         """Return what can be read, and a letter for the rest."""
@@ -198,9 +223,15 @@ class Processor:
         now = self._context.clock()
         behind = max(0, (end or 0) - last.offset - 1)
         lag = max(0, now - last.timestamp) if behind else 0
-        self._read_at = monotonic()
+        self._read_at, self._unheard_ms = monotonic(), 0
         self._beat = Beat(now, lag, behind, self._partition.watermark)
         return self._beat
+
+    def _refused(self) -> RefusedError:
+        """Note that the store has another head: nothing more is counted until it is loaded again."""
+        self._increments["refused"] += 1
+        self._loaded = False
+        return RefusedError(self.name)
 
     async def _commit(self, offset: int, beat: Beat) -> None:
         started, change = monotonic(), self._partition.take()
@@ -209,8 +240,7 @@ class Processor:
         commit.terms = self._terms
         head = await self._store.commit(self.name, self._head, commit)
         if head is None:
-            self._increments["refused"] += 1
-            raise RefusedError(self.name)
+            raise self._refused()
         self._head, self._next, self._terms = head, offset, None
         took = int((monotonic() - started) * 1000)
         self._increments.update({f"commit:{bin_of(took)}": 1, "commit_ms": took})

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
+import structlog
 from kafka.admin import KafkaAdminClient, NewTopic
 from kafka.errors import TopicAlreadyExistsError
 
@@ -15,6 +16,8 @@ EVENTS_CONFIG: Final = {"message.timestamp.type": "LogAppendTime"}
 
 #: A letter written again under its key replaces the first; a letter is its record and a few headers.
 LETTERS_CONFIG: Final = {"cleanup.policy": "compact,delete", "max.message.bytes": str(LARGEST_LETTER)}
+
+log = structlog.get_logger()
 
 
 def make_topics(
@@ -34,11 +37,21 @@ def make_topics(
             **security,
         )
         try:
-            for name in sorted(set(names) - set(client.list_topics())):
+            there = sorted(set(names) & set(client.list_topics()))
+            # Those that are made are not asked for: the brokers learn of them only by and by.
+            for name in sorted(set(names) - set(there)):
                 _make(client, NewTopic(name, partitions, replication, topic_configs=names[name]))
-            return {topic["name"]: len(topic["partitions"]) for topic in client.describe_topics(sorted(names))}
+            described = client.describe_topics(there) if there else []
+            found = {topic["name"]: len(topic["partitions"]) for topic in described}
         finally:
             client.close()
+    for name, number in found.items():
+        if number < partitions and name != topic_name(prefix, ev.DEAD_LETTERS):
+            advice = "as many workers can share it; adding partitions moves contacts: see docs/reliability.md"
+            log.warning(
+                "a topic has fewer partitions than set", topic=name, found=number, set=partitions, advice=advice
+            )
+    return dict.fromkeys(names, partitions) | found
 
 
 def _make(client: KafkaAdminClient, topic: NewTopic) -> None:

@@ -133,25 +133,25 @@ class RedisStore:
         async with _errors():
             await self._client.ping()
 
-    async def probe(self) -> None:
-        """Raise StoreError if this user may not do all that a worker does; nothing of it stays.
+    async def probe(self, *, writes: bool) -> None:
+        """Raise StoreError if this user may not do all that a board does, or a worker, who ``writes``.
 
-        What else stands in the way, such as a full memory, may pass: that is left to those who can wait.
+        Nothing of it stays. What else stands in the way, such as a full memory, may pass: that is left to those who
+        can wait. For one who writes raise SchemaMismatchError if another version has written what there is.
         """
         keys = k.Keys("probe/0")
-        script = _Script(NOTHING, keys.head)
-        for command, arguments in (("HSET", ["name", ""]), ("HDEL", ["name"]), ("SADD", ["s0"]), ("SREM", ["s0"])):
-            script.do(command, keys.open if command[0] == "H" else keys.buckets, arguments)
-        script.do("APPEND", keys.settled(0), ["digests"])
-        script.do("XADD", keys.log, ["*", "base", ""])
-        script.touch("UNLINK", keys.settled(0))
-        script.touch("UNLINK", keys.log)
         try:
             async with _errors():
-                await self._run(self._commit, COMMIT, list(script.keys), script.arguments)
                 await self._read([(keys.head, "h"), (keys.buckets, "s"), (keys.log, "x")])
-                await self._client.mget([keys.settled(0)])
-                await self._client.smembers(k.PARTITIONS)
+                for partition in await self.partitions() if writes else ():
+                    (head,) = await self._read([(k.Keys(partition).head, "h")])
+                    _check_schema(dict(k.pairs(head)), partition)
+                if writes:
+                    await self._client.mget([keys.settled(0)])
+                    await self._run(self._commit, COMMIT, *_all_writes(keys))
+                else:
+                    await self.partitions()
+                    await self._client.xrange(keys.log, count=1)
         except StoreError as error:
             # In a script an older Redis gives what is forbidden no code of its own.
             if isinstance(error.__cause__, NoPermissionError) or "user executing" in str(error):
@@ -279,8 +279,23 @@ async def _errors() -> AsyncIterator[None]:
     """Turn what Redis' client raises into StoreError, in one line."""
     try:
         yield
-    except (RedisError, RedisClusterException, OSError, TimeoutError) as error:
+    # AttributeError: redis-py's cluster client closes a node that it no longer has when a master dies.
+    except (RedisError, RedisClusterException, OSError, TimeoutError, AttributeError) as error:
         raise StoreError(f"Redis: {str(error) or type(error).__name__}") from error
+
+
+def _all_writes(keys: k.Keys) -> tuple[list[str], list[Any]]:
+    """Return the keys and arguments of a commit that does all that commits do, and undoes it."""
+    script = _Script(NOTHING, keys.head)
+    script.do("HSET", keys.open, ["name", ""])
+    script.do("HDEL", keys.open, ["name"])
+    script.do("SADD", keys.buckets, ["s0"])
+    script.do("SREM", keys.buckets, ["s0"])
+    script.do("APPEND", keys.settled(0), ["digests"])
+    script.do("XADD", keys.log, ["*", "base", ""])
+    script.touch("UNLINK", keys.settled(0))
+    script.touch("UNLINK", keys.log)
+    return list(script.keys), script.arguments
 
 
 def _write_head(script: _Script, keys: k.Keys, head: Head, commit: Commit) -> None:

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import pytest
-from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
+from kafka.admin import NewTopic
 
 from agents.store import Loaded
 from agents.store.redis import RedisStore
@@ -193,7 +194,8 @@ def test_bad_messages_are_dead_letters_as_they_came_and_the_rest_counts(
         )
         assert headers["error"]
         assert headers.get("key") == sent.key
-        assert letter.value == sent.value, sent.name
+        assert letter.value == (sent.value or b""), sent.name
+        assert headers.get("value") == (b"none" if sent.value is None else None), sent.name
     assert letters == {}
     assert_counted(loaded)
 
@@ -210,6 +212,32 @@ def assert_counted(loaded: Loaded) -> None:
     assert (sales[Measure.OFFERED], sales[Measure.ANSWERED], sales[Measure.HANDLED]) == (4, 3, 3)
     assert (sales[Measure.WAIT_ANSWERED_MS], sales[Measure.TALK_MS]) == (30_000, 180_000)
     assert (other[Measure.OFFERED], other[Measure.ANSWERED_WITHIN_TARGET], other[Measure.HANDLED]) == (1, 1, 1)
+
+
+def test_a_letter_that_kafka_does_not_take_blocks_nothing(
+    kafka: KafkaCluster, redis_url: str, unique: str, tmp_path: Path
+) -> None:
+    admin = KafkaAdminClient(bootstrap_servers=kafka.address)
+    try:
+        admin.create_topics([NewTopic(f"{unique}.dead-letters", 2, 1, topic_configs={"max.message.bytes": "2000"})])
+    finally:
+        admin.close()
+    pipeline = Pipeline(kafka.address, redis_url, unique, tmp_path, CALLWATCH_PARTITIONS="2")
+    messages = [Sent("large", b"big", b"x" * 70_000, "too_large"), Sent("small", b"bad", b"{", "not_json"), *good("c1")]
+    try:
+        pipeline.command("topics")
+        send(kafka, pipeline.calls, messages)
+        loaded = read_by(pipeline, redis_url, len(messages))
+        assert "too large for Kafka" in pipeline.workers[0].log.read_text()
+    finally:
+        pipeline.stop()
+    letters = letters_of(kafka, f"{unique}.dead-letters", 2)
+    large, small = (letters[f"{unique}.calls/0/{offset}".encode()] for offset in (0, 1))
+    assert large.value == b""
+    assert dict(large.headers)["value"].startswith(b"left out")
+    assert (dict(large.headers)["reason"], dict(large.headers)["key"]) == (b"too_large", b"big")
+    assert small.value == b"{"
+    assert loaded.totals["sales", "voice"][0][Measure.HANDLED] == 1
 
 
 def test_a_lone_surrogate_does_not_stop_the_worker(pipeline: Pipeline, kafka: KafkaCluster, redis_url: str) -> None:

@@ -7,7 +7,7 @@ import sys
 import pytest
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 
-from agents.processors.letters import read_letters
+from agents.processors.letters import read_letters, resend
 from config.errors import UsageError
 from tests.harness.kafka import KafkaCluster
 
@@ -32,7 +32,10 @@ def prefix(kafka: KafkaCluster, unique: str) -> str:
         for place, reason, key, value in LETTERS:
             own_key = [] if key is None else [("key", key)]
             headers = [("reason", reason.encode()), ("error", b"what is wrong"), *own_key]
-            producer.send(f"{unique}.dead-letters", value, place.format(unique).encode(), headers).get(timeout=30)
+            headers += [("value", b"none")] if value is None else []
+            producer.send(f"{unique}.dead-letters", value or b"", place.format(unique).encode(), headers).get(
+                timeout=30
+            )
     finally:
         producer.close()
     return unique
@@ -66,6 +69,15 @@ def records_of(kafka: KafkaCluster, topic: str) -> list[tuple[bytes | None, byte
         consumer.close()
 
 
+def write(kafka: KafkaCluster, topic: str, key: str, headers: list[tuple[str, bytes]]) -> None:
+    """Write a letter without a value."""
+    producer = KafkaProducer(bootstrap_servers=kafka.address)
+    try:
+        producer.send(topic, b"", key.encode(), headers).get(timeout=30)
+    finally:
+        producer.close()
+
+
 def test_all_letters_are_listed_with_place_reason_and_error(kafka: KafkaCluster, prefix: str) -> None:
     assert dead_letters(kafka, prefix) == [
         f"{prefix}.calls/0/5  empty (the message has no value): what is wrong",
@@ -89,6 +101,40 @@ def test_letters_sent_again_arrive_as_they_first_came(kafka: KafkaCluster, prefi
     assert dead_letters(kafka, prefix, "--resend") == ["sent 3 again"]
     assert sorted(records_of(kafka, f"{prefix}.calls")) == [(b"c1", b"{ oops \xff"), (b"c2", None)]
     assert records_of(kafka, f"{prefix}.chats") == [(None, b"[]" * 700_000)]
+
+
+def test_a_letter_that_was_sent_again_is_neither_listed_nor_sent_once_more(kafka: KafkaCluster, prefix: str) -> None:
+    assert dead_letters(kafka, prefix, "--resend", "--reason", "empty") == ["sent 1 again"]
+    assert len(dead_letters(kafka, prefix)) == 2
+    assert dead_letters(kafka, prefix, "--resend") == ["sent 2 again"]
+    assert dead_letters(kafka, prefix, "--resend") == ["sent 0 again"]
+    assert dead_letters(kafka, prefix) == []
+    assert len(records_of(kafka, f"{prefix}.calls")) == 2
+
+
+def test_a_letter_sent_again_and_written_anew_by_a_worker_that_reads_again_stays_done(
+    kafka: KafkaCluster, prefix: str
+) -> None:
+    dead_letters(kafka, prefix, "--resend")
+    write(kafka, f"{prefix}.dead-letters", f"{prefix}.calls/3/17", [("reason", b"not_json")])
+    assert dead_letters(kafka, prefix) == []
+
+
+def test_a_letter_written_twice_is_told_and_sent_once(kafka: KafkaCluster, prefix: str) -> None:
+    for _ in range(3):
+        write(kafka, f"{prefix}.dead-letters", f"{prefix}.calls/0/5", [("reason", b"empty"), ("value", b"none")])
+    assert len(dead_letters(kafka, prefix)) == 3
+    assert dead_letters(kafka, prefix, "--resend", "--reason", "empty") == ["sent 1 again"]
+
+
+def test_a_letter_that_does_not_hold_its_message_is_listed_but_not_sent(kafka: KafkaCluster, prefix: str) -> None:
+    write(kafka, f"{prefix}.dead-letters", f"{prefix}.calls/0/6", [("reason", b"too_large"), ("value", b"left out")])
+    letters = list(read_letters(kafka.address, f"{prefix}.dead-letters", PLAIN, follow=False))
+    (large,) = [letter for letter in letters if letter.reason == "too_large"]
+    assert (large.complete, large.value) == (False, None)
+    assert resend(kafka.address, [large], PLAIN) == 0
+    assert records_of(kafka, f"{prefix}.calls") == []
+    assert large in list(read_letters(kafka.address, f"{prefix}.dead-letters", PLAIN, follow=False))
 
 
 def test_only_chosen_letters_are_sent_again(kafka: KafkaCluster, prefix: str) -> None:

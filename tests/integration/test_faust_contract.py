@@ -5,10 +5,12 @@ import inspect
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any, Final
 
 import faust
 import pytest
+from aiokafka import AIOKafkaConsumer
 from aiokafka.consumer import fetcher
 from faust.transport import consumer as base
 from faust.transport.drivers import aiokafka as driver
@@ -33,7 +35,12 @@ SIGNATURES: Final[tuple[tuple[Callable[..., Any], list[str]], ...]] = (
     (fetcher.PartitionRecords._consumer_record, ["self", "tp", "record"]),
     (driver.Consumer._new_consumer_thread, ["self"]),
     (driver.Consumer.seek_wait, ["self", "partitions"]),
-    (driver.Consumer.highwater, ["self", "tp"]),
+    (driver.Consumer.pause_partitions, ["self", "tps"]),
+    (driver.Consumer.resume_partitions, ["self", "tps"]),
+    (AIOKafkaConsumer.highwater, ["self", "partition"]),
+    (AIOKafkaConsumer.last_poll_timestamp, ["self", "partition"]),
+    (AIOKafkaConsumer.partitions_for_topic, ["self", "topic"]),
+    (faust.App.add_future, ["self", "coro"]),
     (driver.Consumer.highwaters, ["self", "partitions"]),
     (driver.Consumer.earliest_offsets, ["self", "partitions"]),
     (driver.Consumer.assignment, ["self"]),
@@ -67,11 +74,13 @@ class Reading:
 
     def __init__(self, kafka: KafkaCluster, topic: str, start: Mapping[int, int], batch_records: int = 100) -> None:
         self.app = faust_app(group=topic, brokers=kafka.address.split(","), batch_records=batch_records)
-        self.app.positions = self.positions
+        self.app.take_up = self.take_up
         self.start_at = start
         self.asked: list[set[TP]] = []
         self.batches: list[Batch] = []
         self.stale = 0
+        #: A partition is read only after this, in seconds.
+        self.load_s = 0.0
         #: Seek the first partition here, once, after so many batches.
         self.seek: tuple[int, int] | None = None
         self.app.agent(self.app.topic(topic, schema=BatchSchema()), name="reading", concurrency=1)(self.read)
@@ -81,9 +90,14 @@ class Reading:
         consumer: Any = self.app.consumer
         return consumer  # type: ignore[no-any-return]
 
-    async def positions(self, assigned: set[TP]) -> Mapping[TP, int]:
+    def take_up(self, assigned: set[TP]) -> None:
         self.asked.append(assigned)
-        return {tp: self.start_at[tp.partition] for tp in assigned}
+        for tp in assigned:
+            self.app.add_future(self.begin(tp))
+
+    async def begin(self, tp: TP) -> None:
+        await asyncio.sleep(self.load_s)
+        await self.consumer.read_on(tp, self.start_at[tp.partition], lambda: True)
 
     async def read(self, stream: StreamT[Any]) -> None:
         batch: Batch
@@ -176,6 +190,50 @@ async def test_positions_decide_where_reading_starts_whatever_kafka_has_committe
         await reading.until(lambda: len(reading.offsets(0)) + len(reading.offsets(1)) >= half - 7 + 100)
         assert reading.offsets(0) == list(range(7, half))
         assert reading.offsets(1) == list(range(900, half))
+
+
+async def test_a_load_that_takes_longer_than_faust_waits_for_a_seek_is_read_on_after(
+    kafka: KafkaCluster, topic: str
+) -> None:
+    half = RECORDS // 2
+    reading = Reading(kafka, topic, {0: 7, 1: half})
+    reading.app.conf.broker_request_timeout = 10.0  # no less than the session's
+    reading.load_s = 13.0
+    async with running(reading):
+        await reading.until(lambda: len(reading.offsets(0)) >= half - 7)
+        assert reading.offsets(0) == list(range(7, half))
+        assert len(reading.asked) == 1
+
+
+async def test_before_a_partition_is_taken_up_none_of_it_is_read(kafka: KafkaCluster, topic: str) -> None:
+    reading = Reading(kafka, topic, {0: 0, 1: 0})
+    reading.load_s = 60.0
+    async with running(reading):
+        await reading.until(lambda: reading.consumer.end_of(TP(topic, 0)) is not None)
+        assert reading.batches == []
+
+
+async def test_a_broker_that_stalls_is_silent_and_an_idle_one_is_not(tmp_path: Path) -> None:
+    own = KafkaCluster(tmp_path)
+    try:
+        await asyncio.to_thread(own.start)
+        await asyncio.to_thread(own.create_topic, "calls", 1)
+        tp = TP("calls", 0)
+        async with running(Reading(own, "calls", {0: 0})) as reading:
+            await reading.until(lambda: reading.consumer.end_of(tp) == 0)
+            for _ in range(8):
+                assert reading.consumer.silent_s(tp) < 2
+                await asyncio.sleep(0.5)
+            own.pause()
+            await asyncio.sleep(5)
+            assert reading.consumer.end_of(tp) == 0
+            reading.consumer.silent_s(tp)
+            await asyncio.sleep(3)
+            assert reading.consumer.silent_s(tp) >= 3
+            own.resume()
+            await reading.until(lambda: reading.consumer.silent_s(tp) < 0.1)
+    finally:
+        own.kill()
 
 
 async def test_a_seek_in_the_middle_drops_stale_batches_and_reads_on_without_a_gap(
