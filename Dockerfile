@@ -20,7 +20,8 @@ COPY --from=build /opt/callwatch /opt/callwatch
 ENV PATH=/opt/callwatch/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1
-USER callwatch
+# By number, so that Kubernetes can tell that it is not root.
+USER 10001
 WORKDIR /tmp
 EXPOSE 8080
 # It asks what a container's own supervisor can mend by a restart: whether the board answers at all.

@@ -4,8 +4,6 @@ import asyncio
 import gc
 import logging
 import signal
-import socket
-import ssl
 import sys
 from contextlib import suppress
 from importlib.metadata import version as installed_version
@@ -14,9 +12,9 @@ from urllib.parse import quote, urlsplit
 
 import faust
 import structlog
-import uvicorn
 
-from agents.board import history
+from agents.access import let_in, redis_advice, require_group, tls
+from agents.board import history, serving
 from agents.board.follower import Follower
 from agents.board.model import Model
 from agents.board.web import Board
@@ -25,11 +23,13 @@ from agents.processors.ledger import Retention
 from agents.processors.processor import Context, wall_clock
 from agents.processors.topics import make_topics
 from agents.processors.worker import KafkaOffice, Worker, faust_app, topic_name
-from agents.store import StoreError
+from agents.sources.sender import Kafka
+from agents.store import SchemaMismatchError, StoreError
 from agents.store.redis import RedisStore
 from config.errors import UsageError
 from config.queues import load_policies
-from config.settings import Settings, without_password
+from config.settings import Settings
+from config.values import without_password
 from streams import events as ev
 
 #: The worker ends within this of being asked to, in seconds.
@@ -76,26 +76,26 @@ def open_store(settings: Settings) -> RedisStore:
     return RedisStore(address)
 
 
-async def require_store(store: RedisStore, settings: Settings) -> None:
-    """Raise UsageError unless Redis answers."""
+async def require_store(store: RedisStore, settings: Settings, *, writes: bool = False) -> None:
+    """Raise UsageError unless Redis answers and lets its user read or, a worker's, who ``writes``, do all.
+
+    For one who writes raise it also if another version of callwatch has written what is there.
+    """
+    shown = without_password(settings.redis)
     try:
         await store.ping()
+        await store.probe(writes=writes)
     except StoreError as error:
-        shown = without_password(settings.redis)
-        raise UsageError(f"{error}; is Redis running at {shown}, and is the address right (--redis)?") from None
-
-
-def _tls(settings: Settings) -> ssl.SSLContext | None:
-    if settings.kafka_security not in ("ssl", "sasl_ssl"):
-        return None
-    context = ssl.create_default_context(cafile=settings.kafka_ca_file)
-    if settings.kafka_cert_file is not None:
-        context.load_cert_chain(settings.kafka_cert_file, settings.kafka_key_file)
-    return context
+        raise UsageError(f"{error}; {redis_advice(str(error), shown)}") from None
+    except SchemaMismatchError as error:
+        raise UsageError(str(error)) from None
 
 
 def kafka_security(settings: Settings) -> dict[str, Any]:
-    """Return what kafka-python's clients need to be let in."""
+    """Return what Kafka's clients need to be let in, kafka-python's and aiokafka's alike.
+
+    Raise UsageError where Kafka does not let us in with it.
+    """
     security: dict[str, Any] = {"security_protocol": settings.kafka_security.upper()}
     if settings.kafka_security.startswith("sasl"):
         security |= {
@@ -103,12 +103,19 @@ def kafka_security(settings: Settings) -> dict[str, Any]:
             "sasl_plain_username": settings.kafka_username,
             "sasl_plain_password": settings.kafka_password,
         }
-    context = _tls(settings)
-    return security if context is None else {**security, "ssl_context": context}
+    context = tls(settings)
+    security = security if context is None else {**security, "ssl_context": context}
+    let_in(settings.kafka, security)
+    return security
+
+
+def kafka_of(settings: Settings) -> Kafka:
+    """Return the Kafka that sources feed."""
+    return Kafka(settings.kafka, settings.topic_prefix, kafka_security(settings))
 
 
 def _credentials(settings: Settings) -> Any:
-    context = _tls(settings)
+    context = tls(settings)
     if settings.kafka_security.startswith("sasl"):
         return faust.SASLCredentials(
             username=settings.kafka_username,
@@ -142,8 +149,9 @@ async def run_worker(settings: Settings) -> int:
     """Count until SIGINT or SIGTERM; return the exit code."""
     policies = load_policies(settings.queues)
     store = open_store(settings)
-    await require_store(store, settings)
+    await require_store(store, settings, writes=True)
     await asyncio.to_thread(ensure_topics, settings)
+    await asyncio.to_thread(require_group, settings.kafka, settings.group, kafka_security(settings))
     _calm_interpreter()
     app = faust_app(
         group=settings.group,
@@ -159,6 +167,8 @@ async def run_worker(settings: Settings) -> int:
         async with asyncio.timeout(STOP_WITHIN_S):
             await app.stop()
             await store.close()
+    if isinstance(trouble, SchemaMismatchError):
+        raise UsageError(str(trouble))
     if trouble is not None:
         log.error("the worker cannot go on; started again, it goes on where it was", reason=repr(trouble))
     return 0 if trouble is None else 1
@@ -183,45 +193,36 @@ async def _run_until_asked(app: BatchApp) -> BaseException | None:
     return None
 
 
-def _listen(settings: Settings) -> socket.socket:
-    listener = socket.socket(socket.AF_INET6 if ":" in settings.host else socket.AF_INET)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((settings.host, settings.port))
-    except OSError as error:
-        raise UsageError(
-            f"port {settings.port} on {settings.host} cannot be used ({error.strerror}); "
-            "free it or give another with --port"
-        ) from None
-    return listener
-
-
 def make_board(settings: Settings, store: RedisStore) -> Board:
-    """Return the board over ``store``."""
+    """Return the board over ``store``. Raise UsageError where it would be open to others without a token."""
     policies = load_policies(settings.queues)
     windows = settings.windows_ms()
 
     def clock() -> int:
         marks = [beat.watermark for beat in follower.beats.values() if beat.watermark is not None]
-        return max(marks) if marks and settings.clock == "watermark" else wall_clock()
+        if marks and settings.clock == "watermark":
+            return max(marks)
+        return wall_clock() - follower.silence_ms
 
     follower = Follower(store, lambda: Model(windows, policies.zone), clock, settings.stale_after_ms)
-    retention = settings.fine_retention_ms
-    return Board(follower, store, policies, windows=windows, fine_retention_ms=retention, version=version())
+    return Board(
+        follower,
+        store,
+        policies,
+        windows=windows,
+        fine_retention_ms=settings.fine_retention_ms,
+        version=version(),
+        door=serving.door_of(settings),
+    )
 
 
 async def run_board(settings: Settings) -> int:
     """Serve until SIGINT or SIGTERM; return the exit code."""
-    listener, store = _listen(settings), open_store(settings)
+    store = open_store(settings)
     board = make_board(settings, store)
+    listener = serving.listen(settings)
     await require_store(store, settings)
-    server = uvicorn.Server(
-        uvicorn.Config(
-            board.app(), log_level="warning", access_log=False, timeout_graceful_shutdown=2, server_header=False
-        )
-    )
-    board.ending = lambda: server.should_exit
-    await server.serve(sockets=[listener])
+    await serving.serve(board, listener, settings.trusted_proxies)
     return 0
 
 

@@ -20,7 +20,7 @@ from ruamel.yaml.reader import ReaderError
 
 from config.errors import UsageError, nearest, one_line
 from config.settings import format_duration, parse_duration
-from streams.events import Id, QueueName
+from streams.events import CHANNELS, Id, QueueName
 from streams.policy import FORMULAS, WEEKDAYS, Opening, Policies, Promise
 
 T = TypeVar("T")
@@ -154,15 +154,19 @@ def _policies(reader: Reader, root: Entry) -> Policies:
         default = _promise(reader, sections["defaults"], reader.mapping(sections["defaults"], PROMISE_KEYS), default)
     queues: dict[str, Promise] = {}
     groups: dict[str, str] = {}
+    channels: dict[str, str] = {}
     for name, entry in (reader.mapping(sections["queues"]) if "queues" in sections else {}).items():
         _check_name(reader, entry, name, QueueName)
-        keys = reader.mapping(entry, (*PROMISE_KEYS, "group"))
+        keys = reader.mapping(entry, (*PROMISE_KEYS, *QUEUE_KEYS))
         group = reader.value(keys["group"], str) if "group" in keys else None
         if group:
             groups[name] = group
+        channel = reader.value(keys["channel"], _channel) if "channel" in keys else None
+        if channel:
+            channels[name] = channel
         queues[name] = _promise(reader, entry, keys, default)
     skills = _skills(reader, sections["skills"], queues) if "skills" in sections else {}
-    return Policies(queues=queues, default=default, groups=groups, skills=skills, **values)
+    return Policies(queues=queues, default=default, groups=groups, channels=channels, skills=skills, **values)
 
 
 def _check_name(reader: Reader, entry: Entry, name: str, kind: Any) -> None:
@@ -225,6 +229,18 @@ def _formula(text: str) -> str:
     return text
 
 
+def _channel(text: str) -> str:
+    if text not in CHANNELS:
+        raise UsageError(f'"{text}" is not a channel{nearest(text, CHANNELS)}; write one of {", ".join(CHANNELS)}')
+    return text
+
+
+def _minimum(text: str) -> int:
+    if re.fullmatch(r"[0-9]{1,9}", text) is None or int(text) == 0:
+        raise UsageError(f'"{text}" is not a number of contacts; write a whole number from 1 on, such as 20')
+    return int(text)
+
+
 def _count(text: str) -> int:
     if re.fullmatch(r"[0-9]{1,9}", text) is None:
         raise UsageError(f'"{text}" is not a number of contacts; write a whole number such as 20, or none')
@@ -268,8 +284,11 @@ PROMISE_VALUES: Final[tuple[tuple[str, str, Callable[[str], object]], ...]] = (
     ("longest_credible_wait", "longest_credible_wait_ms", parse_duration),
     ("queue_length_limit", "queue_length_limit", _limit(_count)),
     ("longest_wait_limit", "longest_wait_limit_ms", _limit(parse_duration)),
+    ("minimum_contacts", "minimum_contacts", _minimum),
 )
 PROMISE_KEYS: Final = ("service_level", *(key for key, _, _ in PROMISE_VALUES), "hours", "holidays")
+#: What only a queue itself can say.
+QUEUE_KEYS: Final = ("group", "channel")
 
 
 def _hours(reader: Reader, entry: Entry) -> tuple[Opening, ...] | None:

@@ -6,15 +6,17 @@
 
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final, Literal, get_args
-from urllib.parse import SplitResult, parse_qsl, urlsplit
+from urllib.parse import urlsplit
 
 import msgspec
 
+from config import values
 from config.errors import UsageError, nearest, one_line
+from config.values import one_of, read, whole, without_password
 from streams.partition import Limits
 from streams.policy import DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS
 from streams.windows import FINE_MS
@@ -24,6 +26,7 @@ PACKAGE: Final = Path(__file__).parent
 
 Clock = Literal["wall", "watermark"]
 LogFormat = Literal["console", "json"]
+YesNo = Literal["yes", "no"]
 LogLevel = Literal["debug", "info", "warning", "error"]
 KafkaSecurity = Literal["plaintext", "ssl", "sasl_plaintext", "sasl_ssl"]
 SaslMechanism = Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"]
@@ -31,10 +34,10 @@ SaslMechanism = Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"]
 UNITS_MS: Final = {"d": DAY_MS, "h": HOUR_MS, "m": MINUTE_MS, "s": SECOND_MS, "ms": 1}
 #: A longer duration is a slip of the pen, and Redis could not count it in milliseconds.
 LONGEST_MS: Final = 36_500 * DAY_MS
-REDIS_SCHEMES: Final = ("redis", "rediss", "redis-cluster", "rediss-cluster")
-#: What may stand behind an address's question mark; all else that redis-py takes there is callwatch's to choose.
-REDIS_OPTIONS: Final = ("username", "password")
-TLS_OPTIONS: Final = ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile", "ssl_cert_reqs", "ssl_check_hostname")
+#: What Kubernetes tells every container of a Service whose name is, or begins with, callwatch.
+KUBERNETES: Final = re.compile(
+    r"CALLWATCH(_\w+)?_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT_[0-9]+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)"
+)
 #: ``today`` is made from intervals, and with summer time ending a day has 25 hours.
 SHORTEST_INTERVAL_RETENTION_MS: Final = 25 * HOUR_MS
 
@@ -63,6 +66,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     clock: Clock = "wall"
     batch_records: int = 10_000
     stale_after_ms: int = 10 * SECOND_MS
+    tokens_file: Path | None = None
+    guarded: YesNo = "no"
+    hosts: tuple[str, ...] | None = None
+    trusted_proxies: tuple[str, ...] = ("127.0.0.1", "::1")
+    streams: int = 200
     log_level: LogLevel = "warning"
     log_format: LogFormat = "console"
     redis_password: str | None = None
@@ -117,12 +125,6 @@ def format_duration(milliseconds: int) -> str:
     return f"{milliseconds // UNITS_MS[unit]}{unit}"
 
 
-def without_password(address: str) -> str:
-    """Return ``address`` as it may be shown: who logs in, and the options, are masked."""
-    masked = re.sub(r"^([a-z-]*://)?.*@", r"\1***@", address, flags=re.DOTALL)
-    return re.sub(r"\?.*", "?***", masked, flags=re.DOTALL)
-
-
 def _positive_duration(text: str) -> int:
     milliseconds = parse_duration(text)
     if milliseconds == 0:
@@ -130,27 +132,8 @@ def _positive_duration(text: str) -> int:
     return milliseconds
 
 
-def _whole(lowest: int, highest: int) -> Callable[[str], int]:
-    """Return a parser of whole numbers from ``lowest`` to ``highest``."""
-
-    def parse(text: str) -> int:
-        if re.fullmatch(r"[0-9]{1,9}", text) is None or not lowest <= int(text) <= highest:
-            raise UsageError(f'"{text}" is not allowed; write a whole number from {lowest} to {highest}')
-        return int(text)
-
-    return parse
-
-
-def _one_of(allowed: Any) -> Callable[[str], str]:
-    """Return a parser of the words of the Literal ``allowed``."""
-    words: tuple[str, ...] = get_args(allowed)
-
-    def parse(text: str) -> str:
-        if text not in words:
-            raise UsageError(f'"{text}" is not allowed; write one of {", ".join(words)}')
-        return text
-
-    return parse
+def _hosts(text: str) -> tuple[str, ...]:
+    return tuple(values.host(part.strip()) for part in text.split(","))
 
 
 def _windows(text: str) -> tuple[str, ...]:
@@ -162,59 +145,6 @@ def _windows(text: str) -> tuple[str, ...]:
         if lengths.count(length) > 1:
             raise UsageError(f'"{text}" has a window of {format_duration(length)} twice; write each once')
     return windows
-
-
-def _split(address: str) -> SplitResult | None:
-    """Return the parts of ``address``, or None where host or port are wrong."""
-    try:
-        parts = urlsplit(address)
-        # urlsplit passes over blanks and line breaks, which no host has.
-        usable = parts.hostname and parts.port != 0 and re.search(r"\s", address) is None
-    except ValueError:
-        return None
-    return parts if usable else None
-
-
-def _brokers(text: str) -> str:
-    brokers = [part.strip() for part in text.split(",")]
-    for broker in brokers:
-        parts = _split(f"//{broker}")
-        if parts is None or parts.port is None or parts.netloc != broker or "@" in broker:
-            raise UsageError(f'"{without_password(text)}" is not an address; write host:port,host:port,...')
-    return ",".join(brokers)
-
-
-def _redis(text: str) -> str:
-    parts = _split(text)
-    scheme = text.partition("://")[0]
-    database = r"(/0?)?" if scheme.endswith("-cluster") else r"(/[0-9]{0,5})?"
-    if parts is None or scheme not in REDIS_SCHEMES or parts.fragment or re.fullmatch(database, parts.path) is None:
-        raise UsageError(
-            f'"{without_password(text)}" is not an address of Redis; '
-            "write redis://host:port/0, rediss://host:port/0 or redis-cluster://host:port"
-        )
-    options = REDIS_OPTIONS + TLS_OPTIONS if scheme.startswith("rediss") else REDIS_OPTIONS
-    if any(name not in options for name, _ in parse_qsl(parts.query, keep_blank_values=True)):
-        raise UsageError(f'"{without_password(text)}" has unknown options; {scheme}:// takes {", ".join(options)}')
-    return text
-
-
-def _name(text: str) -> str:
-    if re.fullmatch(r"[A-Za-z0-9._-]{1,200}", text) is None or text in {".", ".."}:
-        raise UsageError(f'"{text}" is not a name; write letters, digits, ".", "_" and "-", at most 200')
-    return text
-
-
-def _host(text: str) -> str:
-    if re.fullmatch(r"[A-Za-z0-9.:_-]{1,253}", text) is None:
-        raise UsageError(f'"{text}" is not a host; write an address of this machine, such as 127.0.0.1')
-    return text
-
-
-def _file(text: str) -> Path:
-    if not Path(text).is_file():
-        raise UsageError(f'"{text}" is not there; write the path of a file')
-    return Path(text)
 
 
 class Variable(msgspec.Struct, frozen=True):
@@ -244,22 +174,19 @@ class Variable(msgspec.Struct, frozen=True):
 
     def read(self, name: str, text: str) -> object:
         """Return the value of ``text``, which ``name`` (the variable or the flag) gave."""
-        try:
-            return self.parse(text)
-        except UsageError as error:
-            raise UsageError(one_line(f"{name}: {error}")) from None
+        return read(name, self.parse, text)
 
 
 VARIABLES: Final = (
-    Variable("kafka", _brokers, "Kafka's brokers, `host:port`, comma separated"),
-    Variable("redis", _redis, "Redis: `redis://`, `rediss://` (TLS) or `redis-cluster://host:port`"),
-    Variable("host", _host, "the address that the board listens on"),
-    Variable("port", _whole(0, 65_535), "the port that the board listens on; 0 takes any that is free"),
-    Variable("queues", Path, "the file with queues, promises, time zone and agents' skills"),
-    Variable("topic_prefix", _name, "what the names of the topics in Kafka begin with"),
-    Variable("partitions", _whole(1, 10_000), "partitions of a topic when it is made"),
-    Variable("replication", _whole(1, 100), "copies of a topic when it is made; 3 in a cluster"),
-    Variable("group", _name, "the consumer group that the workers share"),
+    Variable("kafka", values.brokers, "Kafka's brokers, `host:port`, comma separated"),
+    Variable("redis", values.redis, "Redis: `redis://`, `rediss://` (TLS) or `redis-cluster://host:port`"),
+    Variable("host", values.host, "the address that the board listens on"),
+    Variable("port", whole(0, 65_535), "the port that the board listens on; 0 takes any that is free"),
+    Variable("queues", values.path, "the file with queues, promises, time zone and agents' skills"),
+    Variable("topic_prefix", values.name, "what the names of the topics in Kafka begin with"),
+    Variable("partitions", whole(1, 10_000), "partitions of a topic when it is made"),
+    Variable("replication", whole(1, 100), "copies of a topic when it is made; 3 in a cluster"),
+    Variable("group", values.name, "the consumer group that the workers share"),
     Variable("settling_ms", _positive_duration, "how late an event may come and still correct its contact"),
     Variable("wrap_up_ms", _positive_duration, "how long a contact that is over waits for its wrap-up"),
     Variable("open_limit_ms", _positive_duration, "a contact that never ends is closed this long after its last event"),
@@ -267,21 +194,30 @@ VARIABLES: Final = (
     Variable("future_ms", _positive_duration, "an event further ahead of now than this is refused"),
     Variable("fine_retention_ms", _positive_duration, "how long 10 s buckets are kept, which make the windows"),
     Variable("interval_retention_ms", _positive_duration, "how long 15 min intervals are kept, which make the reports"),
-    Variable("unlisted_queues", _whole(0, 100_000), "as many queues that the queues file lacks keep their own name"),
+    Variable("unlisted_queues", whole(0, 100_000), "as many queues that the queues file lacks keep their own name"),
     Variable("windows", _windows, "the rolling windows, comma separated, each a multiple of 10s"),
-    Variable("clock", _one_of(Clock), "what the board takes for now; `watermark` to watch a replay of history"),
-    Variable("batch_records", _whole(1, 1_000_000), "the most records that one commit takes"),
+    Variable(
+        "clock", one_of(get_args(Clock)), "what the board takes for now; `watermark` to watch a replay of history"
+    ),
+    Variable("batch_records", whole(1, 1_000_000), "the most records that one commit takes"),
     Variable("stale_after_ms", _positive_duration, "the board says that its data is stale after this"),
-    Variable("log_level", _one_of(LogLevel), "the least that is logged: `debug`, `info`, `warning` or `error`"),
-    Variable("log_format", _one_of(LogFormat), "`console` for people, `json` for machines"),
+    Variable("tokens_file", values.file, "the file with who may ask the board what; `callwatch token` makes its lines"),
+    Variable("guarded", one_of(get_args(YesNo)), "`yes`: a proxy in front of a board without tokens asks who it is"),
+    Variable("hosts", _hosts, "the names that the board goes by, comma separated; any where it asks for tokens"),
+    Variable("trusted_proxies", _hosts, "addresses of proxies whose word for the client's address and https counts"),
+    Variable("streams", whole(1, 100_000), "the most live streams that the board keeps open"),
+    Variable(
+        "log_level", one_of(get_args(LogLevel)), "the least that is logged: `debug`, `info`, `warning` or `error`"
+    ),
+    Variable("log_format", one_of(get_args(LogFormat)), "`console` for people, `json` for machines"),
     Variable("redis_password", str, "Redis's password, where it is not in the address", secret=True),
-    Variable("kafka_security", _one_of(KafkaSecurity), "`plaintext`, `ssl`, `sasl_plaintext` or `sasl_ssl`"),
-    Variable("kafka_sasl_mechanism", _one_of(SaslMechanism), "`PLAIN`, `SCRAM-SHA-256` or `SCRAM-SHA-512`"),
+    Variable("kafka_security", one_of(get_args(KafkaSecurity)), "`plaintext`, `ssl`, `sasl_plaintext` or `sasl_ssl`"),
+    Variable("kafka_sasl_mechanism", one_of(get_args(SaslMechanism)), "`PLAIN`, `SCRAM-SHA-256` or `SCRAM-SHA-512`"),
     Variable("kafka_username", str, "the user at Kafka, for the `sasl_` securities", secret=True),
     Variable("kafka_password", str, "that user's password", secret=True),
-    Variable("kafka_ca_file", _file, "the authority that signed Kafka's certificate (PEM)"),
-    Variable("kafka_cert_file", _file, "this client's certificate (PEM)"),
-    Variable("kafka_key_file", _file, "the key of this client's certificate (PEM)"),
+    Variable("kafka_ca_file", values.file, "the authority that signed Kafka's certificate (PEM)"),
+    Variable("kafka_cert_file", values.file, "this client's certificate (PEM)"),
+    Variable("kafka_key_file", values.file, "the key of this client's certificate (PEM)"),
 )
 
 
@@ -289,25 +225,46 @@ def load_settings(environ: Mapping[str, str] = os.environ, **overrides: object) 
     """Return the settings of ``environ``, or of ``overrides`` (flags of the command line) where these say otherwise.
 
     An override that is None is none; a text is read as its variable's would be; anything else is taken as it is.
-    Raise UsageError for a variable that is not known, or a value that is not allowed.
+    Raise UsageError for every variable that is not known and every value that is not allowed, a line each.
     """
-    _refuse_unknown(environ)
-    values: dict[str, Any] = {}
+    settings, mistakes = check_settings(environ, **overrides)
+    if mistakes:
+        raise UsageError("\n".join(mistakes))
+    return settings
+
+
+def check_settings(environ: Mapping[str, str] = os.environ, **overrides: object) -> tuple[Settings, list[str]]:
+    """Return what ``load_settings`` does, with defaults in place of what is wrong, and all that is wrong."""
+    environ = {name: text for name, text in environ.items() if not _of_kubernetes(name, text)}
+    mistakes = list(_unknown(environ))
+    found: dict[str, Any] = {}
+    readable = True
     for variable in VARIABLES:
-        override = overrides.pop(variable.field, None)
-        name, text = _text(variable, environ)
-        if isinstance(override, str):
-            values[variable.field] = variable.read(variable.flag, override)
-        elif override is not None:
-            values[variable.field] = override
-        elif text:
-            values[variable.field] = variable.read(name, text)
+        try:
+            value = _value(variable, environ, overrides.pop(variable.field, None))
+        except UsageError as error:
+            mistakes.append(str(error))
+            readable = False
+        else:
+            found |= {} if value is None else {variable.field: value}
     if overrides:
         raise TypeError(f"no such settings: {', '.join(overrides)}")
-    settings = Settings(**values)
-    _check_times(settings)
-    _check_secrets(settings)
-    return settings
+    settings = Settings(**found)
+    if readable:
+        mistakes += [*_wrong_times(settings), *_wrong_secrets(settings)]
+    return settings, mistakes
+
+
+def is_set(field: str, environ: Mapping[str, str] = os.environ) -> bool:
+    """Tell whether ``environ`` gives the setting ``field``."""
+    name = next(variable.name for variable in VARIABLES if variable.field == field)
+    return bool(environ.get(name)) and not _of_kubernetes(name, environ[name])
+
+
+def _of_kubernetes(name: str, text: str) -> bool:
+    """Tell whether a variable is Kubernetes' word for a Service: no setting, and nobody's mistake."""
+    link = name.startswith(PREFIX) and name.endswith("_PORT") and re.match(r"(tcp|udp|sctp)://", text)
+    return bool(link or KUBERNETES.fullmatch(name))
 
 
 def _names() -> list[str]:
@@ -315,11 +272,22 @@ def _names() -> list[str]:
     return [name for each in VARIABLES for name in ((each.name, f"{each.name}_FILE") if each.secret else (each.name,))]
 
 
-def _refuse_unknown(environ: Mapping[str, str]) -> None:
+def _unknown(environ: Mapping[str, str]) -> Iterator[str]:
+    """Yield what to say of each variable that is not known."""
     known = _names()
     for name in sorted(environ):
         if name.startswith(PREFIX) and name not in known:
-            raise UsageError(f"{name}: no such setting{nearest(name, known)}")
+            yield one_line(f"{name}: no such setting{nearest(name, known)}")
+
+
+def _value(variable: Variable, environ: Mapping[str, str], override: object) -> object:
+    """Return the value given for ``variable``, None where there is none."""
+    if isinstance(override, str):
+        return variable.read(variable.flag, override)
+    if override is not None:
+        return override
+    name, text = _text(variable, environ)
+    return variable.read(name, text) if text else None
 
 
 def _text(variable: Variable, environ: Mapping[str, str]) -> tuple[str, str]:
@@ -341,8 +309,8 @@ def _text(variable: Variable, environ: Mapping[str, str]) -> tuple[str, str]:
     return name, text
 
 
-def _check_times(settings: Settings) -> None:
-    """Raise UsageError where one time does not go with another."""
+def _wrong_times(settings: Settings) -> Iterator[str]:
+    """Yield where one time does not go with another."""
     window = max(settings.windows_ms().values())
     for name, value, least, why in (
         ("FINE_RETENTION", settings.fine_retention_ms, window + settings.settling_ms, "longest window + settling time"),
@@ -350,31 +318,29 @@ def _check_times(settings: Settings) -> None:
         ("REMEMBER", settings.remember_ms, settings.settling_ms, "settling time"),
     ):
         if value < least:
-            raise UsageError(
+            yield (
                 f"{PREFIX}{name}: {format_duration(value)} is too short; "
                 f"write at least {format_duration(least)} ({why})"
             )
 
 
-def _check_secrets(settings: Settings) -> None:
-    """Raise UsageError for a secret that would be missing, or would go unused without a word."""
+def _wrong_secrets(settings: Settings) -> Iterator[str]:
+    """Yield each secret that would be missing, or would go unused without a word."""
     if settings.redis_password and urlsplit(settings.redis).password:
-        raise UsageError("CALLWATCH_REDIS_PASSWORD: CALLWATCH_REDIS has a password too; give it once")
+        yield "CALLWATCH_REDIS_PASSWORD: CALLWATCH_REDIS has a password too; give it once"
     security = settings.kafka_security
     for name, value in (("USERNAME", settings.kafka_username), ("PASSWORD", settings.kafka_password)):
         if security.startswith("sasl_") and not value:
-            raise UsageError(f"CALLWATCH_KAFKA_{name}: not set; CALLWATCH_KAFKA_SECURITY={security} needs it")
+            yield f"CALLWATCH_KAFKA_{name}: not set; CALLWATCH_KAFKA_SECURITY={security} needs it"
         if value and not security.startswith("sasl_"):
-            raise UsageError(
-                f"CALLWATCH_KAFKA_{name}: CALLWATCH_KAFKA_SECURITY={security} has no use for it; set sasl_ssl"
-            )
+            yield (f"CALLWATCH_KAFKA_{name}: CALLWATCH_KAFKA_SECURITY={security} has no use for it; set sasl_ssl")
     for name in ("ca", "cert", "key"):
         if getattr(settings, f"kafka_{name}_file") and not security.endswith("ssl"):
-            raise UsageError(
+            yield (
                 f"CALLWATCH_KAFKA_{name.upper()}_FILE: CALLWATCH_KAFKA_SECURITY={security} has no use for it; set ssl"
             )
     if settings.kafka_key_file and not settings.kafka_cert_file:
-        raise UsageError("CALLWATCH_KAFKA_KEY_FILE: a key without its certificate; set CALLWATCH_KAFKA_CERT_FILE too")
+        yield "CALLWATCH_KAFKA_KEY_FILE: a key without its certificate; set CALLWATCH_KAFKA_CERT_FILE too"
 
 
 def settings_table() -> str:

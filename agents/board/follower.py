@@ -1,7 +1,7 @@
 """Keeps the model up to date with the store, and knows how old what it knows is."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from time import monotonic, time
 from typing import Final
 
@@ -9,7 +9,7 @@ import msgspec
 import structlog
 
 from agents.board.model import Model
-from agents.store import Beat, Reader, SchemaMismatchError, StoreError
+from agents.store import Beat, Reader, SchemaMismatchError, Snapshot, StoreError
 from streams.policy import SECOND_MS
 from streams.windows import fine
 
@@ -18,6 +18,18 @@ POLL_S: Final = 0.1
 
 #: New partitions are looked for this often, in polls.
 DISCOVER_EVERY: Final = 20
+
+#: All partitions answer within this, in seconds, or the others go on without them.
+PATIENCE_S: Final = 0.5
+
+#: A store in trouble is asked less often.
+SLOWER_IN_TROUBLE: Final = 5
+
+#: Figures that a worker rebuilds are waited for this long, in seconds; then those there are are shown.
+REBUILD_S: Final = 60.0
+
+#: A clock set back by no more than this only waits until it is there again.
+CLOCK_SLIP_MS: Final = 5_000
 
 log = structlog.get_logger()
 
@@ -39,6 +51,10 @@ class _EmptyError(Exception):
     """The store holds nothing, where it held something before."""
 
 
+class _RebuildingError(Exception):
+    """The store holds less than is shown already."""
+
+
 class Follower:
     """Reads what was committed, partition by partition, and keeps what it knew while the store is away."""
 
@@ -52,33 +68,64 @@ class Follower:
         self._make_model = make_model
         self._clock = clock
         self._stale_after = stale_after_ms / SECOND_MS
-        self._cursors: dict[str, str] = {}
+        #: partition -> from where to ask for changes; None before it is taken up
+        self._cursors: dict[str, str | None] = {}
+        self._asking: dict[str, asyncio.Task[None]] = {}
         self._beat_seen: dict[str, float] = {}
+        #: partition -> the newest fine bucket that anything of it was counted in
+        self._newest: dict[str, int] = {}
         self._trouble: str | None = None
+        #: The partitions that cannot be read just now.
+        self._away: dict[str, StoreError] = {}
+        #: The model no longer goes with what the store holds.
+        self._broken = False
+        self._behind_since: float | None = None
+        #: All partitions that there were have been taken up once: until then sums lack what is still to come, and
+        #: Prometheus would take a counter that begins with a part of itself for one that starts again.
+        self.whole = False
 
     @property
     def now(self) -> int:
         """Return the time that the figures are for, in ms."""
         return self._clock()
 
+    @property
+    def silence_ms(self) -> int:
+        """Return for how long no worker at all gave a sign of life, beyond what is allowed: time stands still then.
+
+        If it went on, the windows would run empty, and a call center that nobody counts would look idle.
+        """
+        return max(0, round((min(self.ages().values(), default=0.0) - self._stale_after) * SECOND_MS))
+
     async def run(self) -> None:
         """Follow until cancelled."""
         polls = 0
-        while True:
-            try:
-                await self._poll(discover=polls % DISCOVER_EVERY == 0)
-            except StoreError as error:
-                self._note_trouble("the store cannot be reached", error)
-            except SchemaMismatchError as error:
-                self._note_trouble("the store was written by another version of callwatch", error)
-            except _EmptyError as error:
-                self._note_trouble("the store has lost its figures; a worker rebuilds them from Kafka", error)
-            except Exception as error:  # noqa: BLE001 -- a follower that ended would leave its figures to look alive
-                self._note_trouble("the figures cannot be followed", error)
-            else:
-                self._trouble = None
-            polls += 1
-            await asyncio.sleep(POLL_S)
+        try:
+            while True:
+                await self._poll_and_note(discover=polls % DISCOVER_EVERY == 0)
+                polls += 1
+                await asyncio.sleep(POLL_S if self._trouble is None else POLL_S * SLOWER_IN_TROUBLE)
+        finally:
+            asking = list(self._asking.values())
+            for task in asking:
+                task.cancel()
+            await asyncio.gather(*asking, return_exceptions=True)
+
+    async def _poll_and_note(self, *, discover: bool) -> None:
+        try:
+            await self._poll(discover=discover)
+        except StoreError as error:
+            self._note_trouble("the store cannot be reached", error)
+        except SchemaMismatchError as error:
+            self._note_trouble("the store was written by another version of callwatch", error)
+        except _EmptyError as error:
+            self._note_trouble("the store has lost its figures; a worker rebuilds them from Kafka", error)
+        except _RebuildingError as error:
+            self._note_trouble("a worker rebuilds the figures from Kafka; the last ones are shown", error)
+        except Exception as error:  # noqa: BLE001 -- a follower that ended would leave its figures to look alive
+            self._note_trouble("the figures cannot be followed", error)
+        else:
+            self._trouble = None
 
     def _note_trouble(self, trouble: str, error: Exception) -> None:
         if self._trouble != trouble:
@@ -87,51 +134,125 @@ class Follower:
 
     async def _poll(self, *, discover: bool) -> None:
         """Take up what changed since the last time."""
-        if discover:
-            known = await self._reader.partitions()
-            if any(partition not in known for partition in self._cursors):
-                await self._start_anew()
-            for partition in known:
-                if partition not in self._cursors:
-                    self._cursors[partition] = await self._start(self.model, partition)
-        for partition, cursor in list(self._cursors.items()):
-            changes = await self._reader.changes(partition, cursor)
-            if changes is None:
-                await self._start_anew()
-                break
-            for delta in changes.deltas:
-                self.model.apply(partition, delta)
-            self._cursors[partition] = changes.cursor
-            self._note_beat(partition, changes.beat)
-        now = self.now
-        if fine(now) < fine(self.model.now):
+        try:
+            if discover:
+                await self._discover()
+            await self._ask_all()
+        finally:
+            self._move()
+        if self._broken:
             await self._start_anew()
+        self.whole = self.whole or (bool(self._cursors) and None not in self._cursors.values())
+
+    async def _discover(self) -> None:
+        known = await self._reader.partitions()
+        if any(partition not in known for partition in self._cursors):
+            self._broken = True
+        for partition in known:
+            self._cursors.setdefault(partition, None)
+
+    async def _ask_all(self) -> None:
+        """Ask all partitions at once. Who does not answer in time is not waited for, and asked again once it has."""
+        for partition in self._cursors:
+            if partition not in self._asking:
+                self._asking[partition] = asyncio.create_task(self._ask(partition))
+        if self._asking:
+            await asyncio.wait(self._asking.values(), timeout=PATIENCE_S)
+        failed: list[BaseException] = []
+        for partition, task in [(name, task) for name, task in self._asking.items() if task.done()]:
+            del self._asking[partition]
+            error = task.exception()
+            self._away.pop(partition, None)
+            if isinstance(error, StoreError):
+                self._away[partition] = error
+            elif error is not None:
+                failed.append(error)
+        self._away = {name: error for name, error in self._away.items() if name in self._cursors}
+        if failed:
+            raise failed[0]
+        if self._away and len(self._away) == len(self._cursors):
+            raise next(iter(self._away.values()))
+
+    async def _ask(self, partition: str) -> None:
+        model, cursor = self.model, self._cursors[partition]
+        if cursor is None:
+            found = await self._read(model, partition)
+            if model is self.model:
+                self._take_up(model, partition, found)
+                self._cursors[partition] = found.cursor
+                _note_newest(self._newest, partition, found.fine)
+            return
+        changes = await self._reader.changes(partition, cursor)
+        if model is not self.model:
+            return
+        if changes is None:
+            self._broken = True
+            return
+        for delta in changes.deltas:
+            model.apply(partition, delta)
+            _note_newest(self._newest, partition, delta.deltas)
+        self._cursors[partition] = changes.cursor
+        self._note_beat(partition, changes.beat)
+
+    def _move(self) -> None:
+        now = self.now
+        if self.model.now - CLOCK_SLIP_MS <= now < self.model.now:
+            return
+        if fine(now) < fine(self.model.now):
+            self._broken = True
         else:
             self.model.move(now)
 
     async def _start_anew(self) -> None:
-        """Build the model again beside the old one, which stays in use until the new one is whole."""
+        """Build the model again beside the old one, which stays in use until the new one is whole.
+
+        Figures are not exchanged for older ones: what a worker still has to rebuild is waited for, but not for ever.
+        """
         known = await self._reader.partitions()
         if not known:
             raise _EmptyError("no partition is known there any more")
-        model, cursors = self._make_model(), dict[str, str]()
+        await self._require_no_less(known)
+        model, cursors, newest = self._make_model(), dict[str, str | None](), dict[str, int]()
         for partition in known:
-            cursors[partition] = await self._start(model, partition)
-        self.model, self._cursors = model, cursors
+            found = await self._read(model, partition)
+            self._take_up(model, partition, found)
+            cursors[partition] = found.cursor
+            _note_newest(newest, partition, found.fine)
+        self.model, self._cursors, self._newest = model, cursors, newest
+        self._broken, self._away = False, {}
         for gone in self.beats.keys() - cursors.keys():
             del self.beats[gone], self._beat_seen[gone]
 
-    async def _start(self, model: Model, partition: str) -> str:
-        """Take ``partition`` up into ``model``; return the cursor to follow it from."""
-        asked = self.now
-        snapshot = await self._reader.snapshot(partition, *model.wanted(asked))
-        self._note_beat(partition, snapshot.beat)
-        if fine(self.now) < fine(asked):
-            # Where the clock is the watermark, the first beat has told that now is long ago.
-            snapshot = await self._reader.snapshot(partition, *model.wanted(self.now))
+    async def _require_no_less(self, known: Collection[str]) -> None:
+        """Raise _RebuildingError while the store holds less of any partition than was seen of it."""
+        names = [name for name in self._newest if name in known]
+        found = await asyncio.gather(*(self._reader.snapshot(name, (), ()) for name in names))
+        less = [name for name in self._newest if name not in known]
+        less += [name for name, now in zip(names, found, strict=True) if not _reaches(now.beat, self._newest[name])]
+        if not less:
+            self._behind_since = None
+            return
+        self._behind_since = self._behind_since or monotonic()
+        if monotonic() - self._behind_since < REBUILD_S:
+            raise _RebuildingError(f"{len(less)} of {len(self._newest)} partitions are not yet what they were")
+
+    async def _read(self, model: Model, partition: str) -> Snapshot:
+        """Return all that ``model`` needs of ``partition`` at what is now by then."""
+        ahead = 0
+        while True:
+            asked = self.now
+            snapshot = await self._reader.snapshot(partition, *model.wanted(asked, asked + ahead))
+            self._note_beat(partition, snapshot.beat)
+            now = self.now
+            if fine(asked) <= fine(now) <= fine(asked + ahead):
+                return snapshot
+            # Where the clock is the watermark, the first beat tells that now is long ago, and a replay moves on while
+            # it is read: the next question reaches further ahead than the clock has just come.
+            ahead = max(0, 4 * (now - asked))
+
+    def _take_up(self, model: Model, partition: str, snapshot: Snapshot) -> None:
         model.start(partition, snapshot)
-        model.move(self.now)
-        return snapshot.cursor
+        model.move(max(self.now, model.now))
 
     def _note_beat(self, partition: str, beat: Beat | None) -> None:
         # Ages are taken from this process's own steady clock, from when it saw the beat: clocks of two hosts differ.
@@ -157,8 +278,13 @@ class Follower:
         age = monotonic() - min(self._beat_seen.values()) if self._beat_seen else None
         lag = max((beat.lag_ms for beat in self.beats.values()), default=None)
         reason = self._trouble
-        if reason is None and age is None:
+        if reason is None and self._away:
+            many = f"{len(self._away)} of {len(self._cursors)} partitions"
+            reason = f"{many} cannot be read; their last figures are shown"
+        elif reason is None and age is None:
             reason = "no worker has counted anything yet"
+        elif reason is None and not self.whole:
+            reason = "the figures are still being read"
         elif reason is None and age is not None and age > self._stale_after:
             reason = f"no sign of life from the worker for {age:.0f} s"
         elif reason is None and lag is not None and lag / SECOND_MS > self._stale_after:
@@ -170,3 +296,15 @@ class Follower:
             lag_seconds=None if lag is None else round(lag / SECOND_MS + max(0.0, (age or 0) - 2), 1),
             store_reachable=self._trouble is None,
         )
+
+
+def _note_newest(newest: dict[str, int], partition: str, buckets: Collection[int]) -> None:
+    if buckets:
+        newest[partition] = max(newest.get(partition, 0), *buckets)
+
+
+def _reaches(beat: Beat | None, newest: int) -> bool:
+    """Tell whether a worker that rebuilds has come past fine bucket ``newest``, or to the end of Kafka inside it."""
+    if beat is None or beat.watermark is None:
+        return False
+    return fine(beat.watermark) > newest or (fine(beat.watermark) == newest and not beat.behind)

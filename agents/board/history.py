@@ -1,9 +1,10 @@
 """Figures of past times, read from the store when they are asked for."""
 
 import re
-from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import MAXYEAR, datetime, timedelta
+from functools import partial
 from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -20,6 +21,9 @@ UNITS_MS: Final = {"s": SECOND_MS, "m": MINUTE_MS, "h": HOUR_MS, "d": DAY_MS}
 
 #: The most intervals that one answer gives.
 MOST_INTERVALS: Final = 10_000
+
+#: As many intervals are read at once: Redis and this process do nothing else meanwhile.
+READ: Final = 24
 
 
 class BadRequestError(Exception):
@@ -109,22 +113,58 @@ def _past(place: tuple[str | None, str | None], row: Row, level: int, start: int
 
 async def interval_rows(reader: Reader, span: Span, zone: ZoneInfo, queue: str | None) -> list[Figures]:
     """Return, for each interval that has any contact, a row for each queue and channel and one for all."""
-    sums: Buckets = {}
-    asked = range(interval(span.start), interval(span.end))
-    for partition in await _contact_partitions(reader):
-        stored = [number for number in await reader.intervals(partition) if number in asked]
-        _, found = await reader.rows(partition, (), sorted(stored))
-        post(sums, found)
-    table: defaultdict[int, dict[Place, Row]] = defaultdict(dict)
-    starts = list(steps(span, zone))
-    at = 0
-    for number in sorted(sums):
-        while at + 1 < len(starts) and starts[at + 1] <= number * INTERVAL_MS:
-            at += 1
-        for place, row in sums[number].items():
-            if queue is None or place[0] == queue:
-                add(table[starts[at]].setdefault(place, {}), row)
+    return [row async for part in interval_parts(reader, span, zone, queue) for row in part()]
+
+
+async def interval_parts(
+    reader: Reader, span: Span, zone: ZoneInfo, queue: str | None
+) -> AsyncIterator[Callable[[], list[Figures]]]:
+    """Yield the rows of ``interval_rows`` a stretch at a time, each to be called for, on another thread if need be.
+
+    Making the rows of a month takes seconds, in which nothing else may have to wait.
+    """
+    stored = await _stored(reader, range(interval(span.start), interval(span.end)))
+    numbers = sorted(set().union(*stored.values()))
+    starts, table = _Steps(span, zone), dict[int, dict[Place, Row]]()
+    for first in range(0, len(numbers), READ):
+        asked = numbers[first : first + READ]
+        sums: Buckets = {}
+        for partition, own in stored.items():
+            _, found = await reader.rows(partition, (), [number for number in asked if number in own])
+            post(sums, found)
+        for number in asked:
+            begin = starts.of(number)
+            for place, row in sums.get(number, {}).items():
+                if queue is None or place[0] == queue:
+                    add(table.setdefault(begin, {}).setdefault(place, {}), row)
+        # The last one may go on in what is read next.
+        whole = {begin: table.pop(begin) for begin in sorted(table)[:-1]}
+        yield partial(_rows, whole)
+    yield partial(_rows, table)
+
+
+def _rows(table: dict[int, dict[Place, Row]]) -> list[Figures]:
     return [row for begin in sorted(table) for row in _interval(begin, table[begin])]
+
+
+async def _stored(reader: Reader, asked: range) -> dict[str, set[int]]:
+    """Return which of the intervals that are asked for each partition has."""
+    partitions = await _contact_partitions(reader)
+    return {name: {number for number in await reader.intervals(name) if number in asked} for name in partitions}
+
+
+class _Steps:
+    """Tells in which step of a span an interval lies; asked for ever later ones."""
+
+    def __init__(self, span: Span, zone: ZoneInfo) -> None:
+        self._starts = list(steps(span, zone))
+        self._at = 0
+
+    def of(self, number: int) -> int:
+        """Return the start, in ms, of the step that interval ``number`` lies in."""
+        while self._at + 1 < len(self._starts) and self._starts[self._at + 1] <= number * INTERVAL_MS:
+            self._at += 1
+        return self._starts[self._at]
 
 
 def _interval(begin: int, places: dict[Place, Row]) -> Iterator[Figures]:

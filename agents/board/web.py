@@ -1,7 +1,7 @@
 """What the board serves: the wallboard, the JSON API, the live stream, the exposition, and its own health."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
@@ -10,41 +10,65 @@ import msgspec
 from prometheus_client import exposition
 from prometheus_client.openmetrics import exposition as openmetrics
 from starlette.applications import Starlette
-from starlette.datastructures import MutableHeaders
-from starlette.middleware import Middleware
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Response, StreamingResponse
-from starlette.routing import Mount, Route
+from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from agents.board import history, openapi
-from agents.board.figures import agents_by_state, live_rows, occupancy, rounded
+from agents.board.detail import Detail
+from agents.board.exposition import text_of
+from agents.board.figures import Figures, agents_by_state, live_rows, occupancy, rounded
 from agents.board.follower import Follower
+from agents.board.guard import Guard, Json, failure
 from agents.board.history import BadRequestError, iso, time_of
+from agents.board.login import Login
 from agents.board.metrics import Collector
 from agents.board.model import AHEAD_MS, TODAY
+from agents.board.questions import asked
 from agents.store import Reader, StoreError
+from config.tokens import Tokens
 from streams.policy import MINUTE_MS, Policies
 
 STATIC: Final = Path(__file__).parent / "static"
 
-HEADERS: Final = {
-    "Content-Security-Policy": "default-src 'self'; frame-ancestors 'self'; base-uri 'none'; form-action 'self'",
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Cache-Control": "no-cache",
-}
+#: So often a second a stream looks whether the server wants to end.
+EVENT_LOOKS: Final = 4
+
+#: Closing the connections to the store may take this long, in seconds.
+CLOSE_S: Final = 1.0
+
+#: Who finds the board full asks again after this, in seconds.
+FULL_RETRY_S: Final = 10
 
 
-class Json(Response):
-    """JSON as msgspec writes it."""
+class Stream(StreamingResponse):
+    """A stream that is counted for as long as it is open."""
 
-    media_type = "application/json"
+    def __init__(self, content: AsyncIterator[bytes], counted: set[object]) -> None:
+        super().__init__(content, media_type="text/event-stream")
+        self._counted = counted
 
-    def render(self, content: Any) -> bytes:
-        """Return ``content`` as JSON."""
-        return msgspec.json.encode(content)
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send the stream until either side ends it."""
+        self._counted.add(self)
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._counted.discard(self)
+
+
+class Door(msgspec.Struct, frozen=True):
+    """Who is let in: with whose tokens (None: everybody), under which names (None: any), to how many streams."""
+
+    tokens: Tokens | None = None
+    hosts: Collection[str] | None = None
+    streams: int = 200
+
+
+OPEN_DOOR: Final = Door()
 
 
 class Board:
@@ -59,8 +83,9 @@ class Board:
         windows: dict[str, int],
         fine_retention_ms: int,
         version: str,
+        door: Door = OPEN_DOOR,
     ) -> None:
-        """Serve ``windows``, label -> length in ms; the first but one is the wallboard's usual."""
+        """Serve ``windows``, label -> length in ms; the second is the wallboard's usual."""
         self._follower = follower
         self._reader = reader
         self._policies = policies
@@ -69,30 +94,49 @@ class Board:
         self._version = version
         self._collector = Collector(follower, policies, windows, version)
         self._usual = list(windows)[min(1, len(windows) - 1)]
+        self._door = door
+        self._streams: set[object] = set()
+        self._login = Login()
+        self._detail = Detail(follower, reader, policies, windows)
         self._snapshots: dict[str, tuple[int, bytes]] = {}
         #: Tells that the server wants to end: it waits for its answers, and a stream is one that ends only now.
         self.ending: Callable[[], bool] = lambda: False
 
-    def app(self) -> Starlette:
-        """Return the application; while it runs, the follower follows."""
-        return Starlette(
-            routes=[
-                Route("/", self.wallboard),
-                Mount("/static", StaticFiles(directory=STATIC)),
-                Route("/metrics", self.metrics),
-                Route("/api/v1/queues", self.queues),
-                Route("/api/v1/intervals", self.intervals),
-                Route("/api/v1/agents", self.agents),
-                Route("/api/v1/stream", self.stream),
-                Route("/healthz", self.healthz),
-                Route("/readyz", self.readyz),
-                Route("/openapi.json", self.openapi),
-                Route("/docs", self.docs),
-            ],
-            middleware=[Middleware(SecureHeaders)],
-            exception_handlers={BadRequestError: _refuse, StoreError: _unavailable},
+    def routes(self) -> list[BaseRoute]:
+        """Return all routes; what is not described by ``openapi`` is not among them."""
+        return [
+            Route("/", self.wallboard),
+            Mount("/static", StaticFiles(directory=STATIC)),
+            Route("/login", self._login.login, methods=["GET", "POST"]),
+            Route("/logout", self._login.logout, methods=["POST"]),
+            Route("/metrics", self.metrics),
+            Route("/api/v1/queues", self.queues),
+            Route("/api/v1/intervals", self.intervals),
+            Route("/api/v1/agents", self.agents),
+            Route("/api/v1/stream", self.stream),
+            Route("/healthz", self.healthz),
+            Route("/readyz", self.readyz),
+            *self._detail.routes(),
+            Route("/openapi.json", self.openapi),
+            Route("/docs", self.docs),
+        ]
+
+    def app(self) -> ASGIApp:
+        """Return the application behind its guard; while it runs, the follower follows."""
+        app = Starlette(
+            routes=self.routes(),
+            exception_handlers={
+                BadRequestError: _refuse,
+                StoreError: _unavailable,
+                HTTPException: _not_here,
+                Exception: _broken,
+            },
             lifespan=self._lifespan,
         )
+        # Starlette would send on to an address made of whatever host the request names.
+        app.router.redirect_slashes = False
+        self._login.guard = Guard(app, self._door.tokens, self._door.hosts)
+        return self._login.guard
 
     @asynccontextmanager
     async def _lifespan(self, _app: Starlette) -> AsyncIterator[None]:
@@ -103,7 +147,10 @@ class Board:
             following.cancel()
             with suppress(asyncio.CancelledError):
                 await following
-            await self._reader.close()
+            # A store that hangs does not keep the board from ending.
+            with suppress(TimeoutError):
+                async with asyncio.timeout(CLOSE_S):
+                    await self._reader.close()
 
     async def wallboard(self, _request: Request) -> Response:
         """Serve the page."""
@@ -111,20 +158,25 @@ class Board:
 
     async def metrics(self, request: Request) -> Response:
         """Serve the exposition, in OpenMetrics where that is asked for."""
-        if "application/openmetrics-text" in request.headers.get("accept", ""):
-            text: bytes = openmetrics.generate_latest(self._collector)  # type: ignore[no-untyped-call]
-            return Response(text, headers={"Content-Type": openmetrics.CONTENT_TYPE_LATEST})
-        text = exposition.generate_latest(self._collector)
-        return Response(text, headers={"Content-Type": exposition.CONTENT_TYPE_LATEST})
+        openly = "application/openmetrics-text" in request.headers.get("accept", "")
+        parts: list[str] = []
+        for family in self._collector.collect():
+            parts.append(text_of(family, openmetrics=openly))
+            # A thousand queues take a quarter of a second: nobody else has to wait for all of them.
+            await asyncio.sleep(0)
+        if openly:
+            parts.append("# EOF\n")
+        kind = openmetrics.CONTENT_TYPE_LATEST if openly else exposition.CONTENT_TYPE_LATEST
+        return Response("".join(parts).encode(), headers={"Content-Type": kind})
 
     async def queues(self, request: Request) -> Response:
         """Serve a row for each queue over a window, now or as it was."""
-        window, now = self._window(request), self._follower.now
-        asked = request.query_params.get("at")
-        if asked is None:
+        given, now = asked(request), self._follower.now
+        window, past = self._window(given), given.get("at")
+        if past is None:
             rows = live_rows(self._follower.model, self._policies, window, now)
             return Json({"time": iso(now), "window": window, "rows": rows, "pipeline": self._follower.health()})
-        at = time_of(asked, "at")
+        at = time_of(past, "at")
         return Json({"time": iso(at), "window": window, "rows": await self._rows_at(window, at, now)})
 
     async def _rows_at(self, window: str, at: int, now: int) -> list[dict[str, Any]]:
@@ -142,15 +194,17 @@ class Board:
 
     async def intervals(self, request: Request) -> Response:
         """Serve rows by interval."""
-        asked, zone = request.query_params, self._policies.zone
-        interval = asked.get("interval", "30m")
-        span = history.span_of(asked.get("from"), asked.get("to"), interval, self._follower.now, zone)
-        rows = await history.interval_rows(self._reader, span, zone, asked.get("queue"))
-        return Json({"from": iso(span.start), "to": iso(span.end), "interval": interval, "rows": rows})
+        given, zone = asked(request), self._policies.zone
+        interval = given.get("interval", "30m")
+        span = history.span_of(given.get("from"), given.get("to"), interval, self._follower.now, zone)
+        parts = history.interval_parts(self._reader, span, zone, given.get("queue"))
+        written = [part async for part in _written(parts)]
+        head = {"from": iso(span.start), "to": iso(span.end), "interval": interval}
+        return Json({**head, "rows": msgspec.Raw(b"[" + b",".join(filter(None, written)) + b"]")})
 
     async def agents(self, request: Request) -> Response:
         """Serve every agent's state, how many there are in each, and their occupancy."""
-        window, model, now = self._window(request), self._follower.model, self._follower.now
+        window, model, now = self._window(asked(request)), self._follower.model, self._follower.now
         people = [
             {"agent_id": name, "state": state, "since": iso(since), "queues": queues}
             for name, (state, since, queues) in sorted(model.people.items())
@@ -161,16 +215,26 @@ class Board:
 
     async def stream(self, request: Request) -> Response:
         """Serve a snapshot each second, as server-sent events."""
-        window = self._window(request)
+        window = self._window(asked(request))
         if request.method == "HEAD":
             return Response(media_type="text/event-stream")
-        return StreamingResponse(self._events(window), media_type="text/event-stream")
+        if len(self._streams) >= self._door.streams:
+            full = f"{self._door.streams} streams are open, which is as many as CALLWATCH_STREAMS allows"
+            return failure(503, full, Retry_After=str(FULL_RETRY_S))
+        return Stream(self._events(window), self._streams)
 
     async def _events(self, window: str) -> AsyncIterator[bytes]:
         yield b"retry: 1000\n\n"
         while not self.ending():
             yield b"event: snapshot\ndata: " + self.snapshot(window) + b"\n\n"
-            await asyncio.sleep(1)
+            await self._wait()
+
+    async def _wait(self) -> None:
+        """Wait a second, or until the server wants to end."""
+        for _ in range(EVENT_LOOKS):
+            if self.ending():
+                return
+            await asyncio.sleep(1 / EVENT_LOOKS)
 
     def snapshot(self, window: str) -> bytes:
         """Return what the wallboard shows, as JSON; made once a second however many look at it."""
@@ -192,16 +256,17 @@ class Board:
             self._snapshots[window] = (second, data)
         return data
 
-    async def healthz(self, _request: Request) -> Response:
-        """Tell that this process serves."""
-        return Json({"status": "ok", "version": self._version})
+    async def healthz(self, request: Request) -> Response:
+        """Tell that this process serves; to a role, as what version."""
+        return Json({"status": "ok", "version": self._version} if _is_told(request) else {"status": "ok"})
 
-    async def readyz(self, _request: Request) -> Response:
-        """Tell whether the store is reachable and the pipeline's lag known."""
+    async def readyz(self, request: Request) -> Response:
+        """Tell whether the store is reachable and the pipeline's lag known; to a role, why not."""
         health = self._follower.health()
         # Without a sign of life the lag is what it was, not what it is.
         ready = health.store_reachable and health.lag_seconds is not None and self._follower.alive
-        return Json({"ready": ready, "pipeline": health}, status_code=200 if ready else 503)
+        details = {"pipeline": health} if _is_told(request) else {}
+        return Json({"ready": ready, **details}, status_code=200 if ready else 503)
 
     async def openapi(self, _request: Request) -> Response:
         """Serve the description of the API."""
@@ -211,35 +276,41 @@ class Board:
         """Serve the description of the API for people."""
         return HTMLResponse(openapi.page(openapi.document(self._version, [*self._windows, TODAY])))
 
-    def _window(self, request: Request) -> str:
-        window = request.query_params.get("window", self._usual)
+    def _window(self, given: Mapping[str, str]) -> str:
+        window = given.get("window", self._usual)
         if window not in self._windows and window != TODAY:
             raise BadRequestError(f"window: {window!r} is not one of {', '.join([*self._windows, TODAY])}")
         return window
 
 
-class SecureHeaders:
-    """Adds the security headers to every answer; plain ASGI, so that streams pass through untouched."""
+def _is_told(request: Request) -> bool:
+    return request.state.role in ("wallboard", "admin")
 
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request."""
+async def _written(parts: AsyncIterator[Callable[[], list[Figures]]]) -> AsyncIterator[bytes]:
+    """Yield rows as JSON, without the brackets, made on a thread: a month of them takes seconds."""
+    async for part in parts:
+        yield await asyncio.to_thread(_without_brackets, part)
 
-        async def send_with_headers(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in HEADERS.items():
-                    headers.setdefault(name, value)
-            await send(message)
 
-        await self._app(scope, receive, send_with_headers)
+def _without_brackets(part: Callable[[], list[Figures]]) -> bytes:
+    return msgspec.json.encode(part())[1:-1]
 
 
 async def _refuse(_request: Request, error: Exception) -> Response:
-    return Json({"error": str(error)}, status_code=400)
+    return failure(400, str(error))
 
 
 async def _unavailable(_request: Request, error: Exception) -> Response:
-    return Json({"error": f"the store cannot be read now: {error}"}, status_code=503)
+    return failure(503, f"the store cannot be read now: {error}")
+
+
+async def _not_here(_request: Request, error: Exception) -> Response:
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    answer = failure(status, {404: "there is nothing here", 405: "that is not done here"}.get(status, "no"))
+    answer.headers.update(getattr(error, "headers", None) or {})
+    return answer
+
+
+async def _broken(_request: Request, _error: Exception) -> Response:
+    return failure(500, "something is wrong with the board; its log says what")

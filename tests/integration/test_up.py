@@ -118,6 +118,9 @@ def channels(callwatch: CallwatchUp) -> set[str | None]:
 def test_a_live_call_center_is_on_the_wallboard_and_ctrl_c_ends_it_all(callwatch: CallwatchUp) -> None:
     said = callwatch.start()
     assert f"http://127.0.0.1:{callwatch.port}/" in said
+    # As pasted they make other commands find what runs here.
+    assert f"\n  export CALLWATCH_KAFKA=127.0.0.1:{callwatch.kafka_port}\n" in said
+    assert f"\n  export CALLWATCH_REDIS=redis://127.0.0.1:{callwatch.redis_port}/0\n" in said
     assert 'id="board"' in callwatch.text("/")
     # The simulator first sends the quarter of an hour that has just passed.
     wait_until(lambda: callwatch.totals()["offered"] > 50, 60, "contacts of the quarter of an hour before")

@@ -8,7 +8,7 @@ import httpx
 
 from agents.board.follower import Follower
 from agents.board.model import Model
-from agents.board.web import Board
+from agents.board.web import OPEN_DOOR, Board, Door
 from agents.store import Reader
 from streams.policy import HOUR_MS
 from tests.unit.life import POLICIES, START, WINDOWS, Counting, Stamp, life_of
@@ -20,10 +20,10 @@ AGENTS: Final = (("ann", "available"), ("bob", "on_contact"), ("cid", "break"))
 class Served:
     """A board, the follower behind it, and the store under it."""
 
-    def __init__(self, reader: Reader, clock: Callable[[], int] | None = None) -> None:
+    def __init__(self, reader: Reader, clock: Callable[[], int] | None = None, door: Door = OPEN_DOOR) -> None:
         self.follower = Follower(reader, lambda: Model(WINDOWS, POLICIES.zone), clock or Stamp(NOW), 10_000)
         self.board = Board(
-            self.follower, reader, POLICIES, windows=WINDOWS, fine_retention_ms=2 * HOUR_MS, version="1.2.3"
+            self.follower, reader, POLICIES, windows=WINDOWS, fine_retention_ms=2 * HOUR_MS, version="1.2.3", door=door
         )
         self.app = self.board.app()
 
@@ -52,8 +52,8 @@ async def counted_life(seed: int = 1) -> Counting:
     return counting
 
 
-async def served_life(seed: int = 1) -> Served:
+async def served_life(seed: int = 1, door: Door = OPEN_DOOR) -> Served:
     """Return a board that has seen an hour of contacts and agents."""
-    served = Served((await counted_life(seed)).store)
+    served = Served((await counted_life(seed)).store, door=door)
     await served.look()
     return served

@@ -13,6 +13,7 @@ import jsonschema
 import pytest
 
 from agents.embedded.local import LOOPBACK
+from streams import events as ev
 from tests.harness.server import free_port
 
 
@@ -156,12 +157,51 @@ def test_a_report_of_nothing_has_its_headings_alone(redis_url: str) -> None:
     assert made.stdout.startswith("start,queue,channel,offered,")
 
 
-@pytest.mark.parametrize("arguments", [("nonsense",), ("topics", "--partitions", "x"), ("report", "--format", "xml")])
-def test_a_command_that_is_not_known_ends_with_2_and_no_traceback(arguments: tuple[str, ...]) -> None:
-    ended = callwatch(*arguments)
-    assert ended.returncode == 2
-    assert "Traceback" not in ended.stderr
-    assert "Error: " in ended.stderr
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("nonsense",), "No such command 'nonsense'; see callwatch --help"),
+        (("worker", "--zzzzzz", "1x"), "No such option: --zzzzzz; see callwatch worker --help"),
+        (("replay",), "Missing argument 'FILE'; see callwatch replay --help"),
+        (("report", "--format", "xml"), "'xml' is not one of 'table', 'csv', 'json'; see callwatch report --help"),
+        (("topics", "--partitions", "x"), '--partitions: "x" is not allowed; write a whole number from 1 to 10000'),
+        (("up", "--port", "99999"), '--port: "99999" is not allowed; write a whole number from 0 to 65535'),
+        (("up", "--kafka-port", "-1"), '--kafka-port: "-1" is not allowed; write a whole number from 1 to 65535'),
+        (("up", "--redis-port", "0"), '--redis-port: "0" is not allowed; write a whole number from 1 to 65535'),
+        (("board", "--port", "99999"), '--port: "99999" is not allowed; write a whole number from 0 to 65535'),
+        (("dead-letters", "--reason", "bogus"), f'"bogus" is not allowed; write one of {", ".join(ev.REASONS)}'),
+        (("dead-letters", "--limit", "-1"), '--limit: "-1" is not allowed'),
+        (("simulate", "--contacts-per-second", "0"), '--contacts-per-second: "0" is no rate; write how many'),
+        (("simulate", "--history", "10"), '--history: "10" is not a duration'),
+    ],
+)
+def test_a_command_that_is_not_understood_is_one_line(arguments: tuple[str, ...], says: str) -> None:
+    assert says in mistake(*arguments)
+
+
+def test_the_command_alone_tells_what_there_is() -> None:
+    told = callwatch()
+    assert (told.returncode, told.stderr) == (0, "")
+    assert "check-config" in told.stdout
+
+
+def test_all_mistakes_of_environment_and_file_are_told_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "queues.yaml"
+    path.write_text("queues:\n  sales:\n    targt: 0.8\nnonsense: 1\n")
+    wrong = {"CALLWATCH_PORT": "x", "CALLWATCH_KAFAK": "y", "CALLWATCH_SETTLING": "10", "CALLWATCH_QUEUES": str(path)}
+    ended = callwatch("check-config", **wrong)
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert [line.split(": ")[:2] for line in ended.stderr.splitlines()] == [
+        ["callwatch", "CALLWATCH_KAFAK"],
+        ["CALLWATCH_PORT", '"x" is not allowed; write a whole number from 0 to 65535'],
+        ["CALLWATCH_SETTLING", '"10" is not a duration; write a number and ms, s, m, h or d, such as 20s or 1.5h'],
+        [f"{path}:3", "queues.sales.targt"],
+        [f"{path}:4", "nonsense"],
+    ]
+
+
+def test_a_wrong_environment_alone_is_told_with_a_right_file() -> None:
+    assert mistake("check-config", CALLWATCH_PORT="x").startswith("CALLWATCH_PORT: ")
 
 
 def test_schema_prints_a_json_schema_that_an_event_satisfies() -> None:

@@ -94,10 +94,48 @@ def test_every_container_runs_locked(name: str) -> None:
     assert service["security_opt"] == ["no-new-privileges:true"]
 
 
+@pytest.mark.parametrize("name", SERVICES)
+def test_no_container_is_given_more_than_its_own_network_and_files(name: str) -> None:
+    service = SERVICES[name]
+    more = {"privileged", "cap_add", "network_mode", "pid", "ipc", "userns_mode", "devices", "group_add"}
+    assert not more & set(service)
+    assert service.get("user", "") not in ("root", "0", 0)
+    assert not [mount for mount in service.get("volumes", []) if mount.startswith("/")]
+
+
+def test_the_image_runs_as_a_user_without_rights_that_owns_nothing_in_it() -> None:
+    run = DOCKERFILE.rpartition("\nFROM ")[2]
+    users = re.findall(r"^USER (\S+)$", run, re.MULTILINE)
+    assert users == ["10001"]
+    assert "useradd --system --uid 10001 --home-dir /nonexistent" in run
+    assert "--chown" not in run
+    assert run.index("\nUSER ") < run.index("\nENTRYPOINT ")
+
+
 @pytest.mark.parametrize("name", [name for name, service in SERVICES.items() if "build" in service])
 def test_callwatch_is_given_settings_and_commands_that_exist(name: str) -> None:
     assert set(SERVICES[name]["environment"]) <= {variable.name for variable in VARIABLES}
     assert SERVICES[name]["command"][0] in cli.commands
+
+
+def test_secrets_are_files_of_one_folder_and_each_is_used() -> None:
+    files = [secret["file"] for secret in COMPOSE["secrets"].values()]
+    assert all(file.startswith("./secrets/") for file in files)
+    # A container whose root cannot be written takes a secret from a file alone.
+    assert {name for service in SERVICES.values() for name in service.get("secrets", [])} == set(COMPOSE["secrets"])
+
+
+def test_prometheus_shows_the_token_that_it_is_given() -> None:
+    job = load(ROOT / "config" / "prometheus" / "prometheus.yml")["scrape_configs"][0]
+    (secret,) = SERVICES["prometheus"]["secrets"]
+    assert job["authorization"]["credentials_file"] == f"/run/secrets/{secret}"
+    (secret,) = SERVICES["board"]["secrets"]
+    assert SERVICES["board"]["environment"]["CALLWATCH_TOKENS_FILE"] == f"/run/secrets/{secret}"
+
+
+def test_workers_can_be_many() -> None:
+    worker = SERVICES["worker"]
+    assert not {"container_name", "ports", "hostname"} & set(worker)
 
 
 def test_redis_password_stands_in_no_command_line() -> None:
@@ -127,7 +165,7 @@ def test_the_image_copies_what_is_there_and_its_uv_is_the_locks() -> None:
 @pytest.mark.parametrize(
     ("tool", "arguments", "file"),
     [
-        ("promtool", ("check", "config"), "config/prometheus/prometheus.yml"),
+        ("promtool", ("check", "config", "--syntax-only"), "config/prometheus/prometheus.yml"),
         ("amtool", ("check-config",), "config/alertmanager/alertmanager.yml"),
     ],
 )

@@ -1,5 +1,7 @@
 """The rows of now, held against what the visits obviously add up to."""
 
+from datetime import UTC, datetime
+
 import pytest
 
 from agents.board.figures import Figures, agents_by_state, live_rows, occupancy
@@ -50,7 +52,7 @@ def test_a_ratio_of_nothing_is_null_and_a_count_of_nothing_zero() -> None:
     model = Model(WINDOWS, POLICIES.zone)
     model.start("calls/0", _nothing())
     model.move(START)
-    (row,) = live_rows(model, POLICIES, "5m", START)
+    (row,) = live_rows(model, Policies(), "5m", START)
     assert set(row["service_level"].values()) == {None}
     assert row["abandonment_rate"] is None
     assert row["average_speed_of_answer_seconds"] is None
@@ -80,15 +82,53 @@ async def test_who_comes_from_a_clock_ahead_waits_but_has_not_waited_yet(ahead: 
     now = START + HOUR_MS
     counting = Counting()
     await counting.feed([_visit(1, now + ahead, now + HOUR_MS)], until=now + MINUTE_MS)
-    row = live_rows(await model_of(counting, now), POLICIES, "1m", now)[0]
+    row = row_of(live_rows(await model_of(counting, now), POLICIES, "1m", now), *SALES)
     assert (row["queue_length"], row["longest_wait_seconds"], row["queue_length_average"]) == (1, 0, 0)
+
+
+@pytest.mark.parametrize("lead", [-9_000, -500, 0, 500, 4_000, 12_000, 59_000])
+async def test_who_leaves_by_a_clock_ahead_has_waited_until_now_and_not_less(lead: int) -> None:
+    now = START + HOUR_MS + 4_000
+    counting = Counting()
+    await counting.feed([_visit(1, now - 30_000, now + lead), _visit(2, now - 10_000, now + HOUR_MS)], until=now + lead)
+    row = row_of(live_rows(await model_of(counting, now), POLICIES, "5m", now), *SALES)
+    waited_s = (30_000 + min(0, lead) + 10_000) / 1000
+    span_s = (now - begin_of("5m", now)) / 1000
+    # What happens later in the very bucket that now is in can only be told to the end of that bucket.
+    assert row["queue_length_average"] == pytest.approx(waited_s / span_s, abs=6 / span_s)
+    if lead != 4_000:
+        assert row["queue_length_average"] == pytest.approx(waited_s / span_s, abs=0.5 / span_s + 1e-6)
+
+
+@pytest.mark.parametrize("ahead", [1_000, 12_000])
+async def test_who_comes_and_goes_by_a_clock_ahead_makes_no_average_negative(ahead: int) -> None:
+    now = START + HOUR_MS + 4_000
+    counting = Counting()
+    await counting.feed([_visit(n, now + ahead, now + ahead + 20_000) for n in range(9)], until=now + MINUTE_MS)
+    row = row_of(live_rows(await model_of(counting, now), POLICIES, "1m", now), *SALES)
+    assert (row["queue_length"], row["queue_length_average"]) == (0, 0)
+
+
+async def test_a_queue_of_the_configuration_has_a_row_before_its_first_contact() -> None:
+    counting = Counting()
+    await counting.feed([_visit(1, START, START + 5_000)])
+    listed = Policies(queues={"sales": Promise(), "mail": Promise(target_ratio=0.9)}, channels={"mail": "email"})
+    rows = live_rows(await model_of(counting, START + MINUTE_MS), listed, "5m", START + MINUTE_MS)
+    assert [(row["queue"], row["channel"], row["offered"]) for row in rows] == [
+        ("mail", "email", 0),
+        ("sales", "voice", 1),
+        (None, None, 1),
+    ]
+    assert set(rows[0]["service_level"].values()) == set(rows[0]["wait_seconds"].values()) == {None}
+    assert (rows[0]["queue_length"], rows[0]["longest_wait_seconds"], rows[0]["abandonment_rate"]) == (0, None, None)
+    assert rows[0]["promise"]["target_ratio"] == 0.9
 
 
 async def test_who_waits_for_longer_than_the_window_waits_all_of_it() -> None:
     counting = Counting()
     await counting.feed([_visit(1, START, START + HOUR_MS)], until=START)
     now = START + 10 * MINUTE_MS
-    row = live_rows(await model_of(counting, now), POLICIES, "5m", now)[0]
+    row = row_of(live_rows(await model_of(counting, now), POLICIES, "5m", now), *SALES)
     assert (row["offered"], row["queue_length"], row["queue_length_average"]) == (0, 1, 1.0)
 
 
@@ -96,7 +136,7 @@ async def test_a_queue_of_today_keeps_its_row_when_it_falls_silent() -> None:
     counting = Counting()
     await counting.feed([_visit(1, START, START + 5_000)])
     now = START + 3 * HOUR_MS
-    rows = live_rows(await model_of(counting, now), POLICIES, "5m", now)
+    rows = live_rows(await model_of(counting, now), Policies(), "5m", now)
     assert [(row["queue"], row["offered"]) for row in rows] == [("sales", 0), (None, 0)]
 
 
@@ -130,6 +170,27 @@ async def test_agents_are_counted_by_state_and_their_occupancy_is_busy_of_staffe
     # Available for one minute, busy for three.
     assert occupancy(model, "1h", now) == 0.75
     assert occupancy(model, "1m", now) == 1.0
+
+
+@pytest.mark.parametrize("ahead", [3_000, 25_000])
+async def test_occupancy_of_an_agent_whose_clock_is_ahead_is_of_the_time_up_to_now(ahead: int) -> None:
+    counting, now = Counting(), START + 4 * MINUTE_MS
+    told = [("ann", 0, "available"), ("ann", 120_000, "on_contact"), ("ann", 240_000 + ahead, "break")]
+    events = [
+        {
+            "id": f"{name}{at}",
+            "type": "agent.state",
+            "time": datetime.fromtimestamp((START + at) / 1000, UTC).isoformat(),
+            "agent_id": name,
+            "state": state,
+        }
+        for name, at, state in told
+    ]
+    await counting.send(events, key="agent_id")
+    # Two minutes available and two busy, up to the end of the present bucket.
+    assert occupancy(await model_of(counting, now), "1h", now) == pytest.approx(0.5, abs=0.01)
+    # All of the last minute busy.
+    assert occupancy(await model_of(counting, now), "1m", now) == 1.0
 
 
 def test_occupancy_of_nobody_is_null() -> None:

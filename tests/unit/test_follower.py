@@ -1,85 +1,22 @@
 """The follower: what it follows by changes equals what it starts from; a store may go, come back, and be empty."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Collection
-from contextlib import asynccontextmanager
-from time import monotonic, time
-from typing import Any
+from collections.abc import Collection
+from time import monotonic
 
 import pytest
 
 from agents.board import follower as following
 from agents.board.figures import live_rows
 from agents.board.follower import Follower
-from agents.board.model import TODAY, Model
+from agents.board.model import Model
 from agents.processors.processor import wall_clock
-from agents.store import Beat, Changes, Reader, SchemaMismatchError, Snapshot, StoreError
+from agents.store import Beat, Changes, Snapshot, StoreError
 from agents.store.memory import MemoryStore
+from streams.measures import Measure
 from streams.policy import DAY_MS, HOUR_MS, MINUTE_MS
+from tests.unit.following import MARK, STALE_AFTER_MS, Frail, figures_of, follower_of, poll, running, until
 from tests.unit.life import POLICIES, START, WINDOWS, Counting, Stamp, life_of
-
-MARK = START + HOUR_MS
-STALE_AFTER_MS = 10_000
-
-
-class Frail(MemoryStore):
-    """A store that fails when it is told to, after some more calls."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.error: Exception | None = None
-        self.good_calls = 0
-
-    def fail(self, error: Exception | None, after: int = 0) -> None:
-        self.error, self.good_calls = error, after
-
-    def _look(self) -> None:
-        if self.error is not None:
-            if not self.good_calls:
-                raise self.error
-            self.good_calls -= 1
-
-    async def partitions(self) -> list[str]:
-        self._look()
-        return await super().partitions()
-
-    async def snapshot(self, partition: str, fine: Collection[int], intervals: Collection[int]) -> Snapshot:
-        self._look()
-        return await super().snapshot(partition, fine, intervals)
-
-    async def changes(self, partition: str, cursor: str) -> Changes | None:
-        self._look()
-        return await super().changes(partition, cursor)
-
-
-def follower_of(store: Reader, clock: Callable[[], int] | None = None) -> Follower:
-    return Follower(store, lambda: Model(WINDOWS, POLICIES.zone), clock or Stamp(MARK), STALE_AFTER_MS)
-
-
-async def poll(follower: Follower, *, discover: bool = True) -> None:
-    await follower._poll(discover=discover)
-
-
-def figures_of(follower: Follower) -> dict[str, Any]:
-    tables = {window: live_rows(follower.model, POLICIES, window, follower.now) for window in (*WINDOWS, TODAY)}
-    return {"rows": tables, "counters": follower.model.counters(), "stats": follower.model.stats}
-
-
-@asynccontextmanager
-async def running(follower: Follower) -> AsyncIterator[None]:
-    task = asyncio.create_task(follower.run())
-    try:
-        yield
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-
-
-async def until(true: Callable[[], bool], within_s: float = 5.0) -> None:
-    end = monotonic() + within_s
-    while not true():
-        assert monotonic() < end, f"not within {within_s} s"
-        await asyncio.sleep(0.01)
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -185,74 +122,181 @@ async def test_a_store_that_comes_back_empty_keeps_the_last_figures_until_it_is_
         await until(lambda: not follower.health().stale and figures_of(follower)["rows"] == shown["rows"])
 
 
-async def test_a_partition_that_is_gone_for_good_is_not_waited_for() -> None:
+async def test_a_partition_that_is_gone_for_good_is_waited_for_but_not_for_ever(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     store = MemoryStore()
     await Counting(store, partitions=3).feed(life_of(6), until=MARK)
     follower = follower_of(store)
     await poll(follower)
+    shown = figures_of(follower)
     store.forget()
     await Counting(store, partitions=1).feed(life_of(6), until=MARK)
+    with pytest.raises(following._RebuildingError, match="2 of 4 partitions"):
+        await poll(follower)
+    assert figures_of(follower) == shown
+    monkeypatch.setattr(following, "REBUILD_S", 0.0)
     await poll(follower)
     assert sorted(follower.ages()) == ["calls/0", "chats/0"]
 
 
-async def test_a_store_of_another_version_is_said_so(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_figures_are_not_exchanged_for_those_that_a_worker_has_half_rebuilt(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(following, "POLL_S", 0.001)
-    store = Frail()
-    store.fail(SchemaMismatchError("form 9"))
+    store, visits = MemoryStore(), life_of(10)
+    await Counting(store).feed(visits, until=MARK)
     follower = follower_of(store)
     async with running(follower):
-        await until(lambda: "another version" in str(follower.health().reason))
-        store.fail(None)
-        await Counting(store).feed(life_of(7), until=MARK)
+        await until(lambda: bool(follower.model.counters()))
+        shown = figures_of(follower)["rows"]
+        store.forget()
+        rebuilding = Counting(store)
+        for minute in range(0, 60, 10):
+            since, to = START + (minute - 10) * MINUTE_MS, START + minute * MINUTE_MS
+            await rebuilding.feed(visits, since=since + 1, until=to, batch=10_000)
+            await asyncio.sleep(0.03)
+            assert figures_of(follower)["rows"] == shown
+            assert follower.health().stale
+            assert "rebuil" in str(follower.health().reason)
+        await rebuilding.feed(visits, since=START + 50 * MINUTE_MS + 1, until=MARK, batch=10_000)
         await until(lambda: not follower.health().stale)
+        assert figures_of(follower)["rows"] == shown
 
 
-async def test_a_board_over_an_empty_store_says_that_nothing_was_counted_yet() -> None:
-    follower = follower_of(MemoryStore())
+class Sharded(MemoryStore):
+    """A store of which a part hangs or fails when it is told to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.failing: set[str] = set()
+        self.hanging: set[str] = set()
+
+    async def changes(self, partition: str, cursor: str) -> Changes | None:
+        if partition in self.hanging:
+            await asyncio.sleep(3_600)
+        if partition in self.failing:
+            raise StoreError("Redis: connection refused")
+        return await super().changes(partition, cursor)
+
+
+@pytest.mark.parametrize("how", ["failing", "hanging"])
+async def test_while_a_part_of_the_store_is_away_the_others_go_on_and_all_is_marked_stale(
+    how: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(following, "POLL_S", 0.001)
+    monkeypatch.setattr(following, "PATIENCE_S", 0.02)
+    store, visits = Sharded(), life_of(11)
+    counting = Counting(store)
+    await counting.feed(visits, until=MARK - MINUTE_MS)
+    await counting.beat()
+    follower = Follower(store, lambda: Model(WINDOWS, POLICIES.zone), Stamp(MARK), 300)
+    async with running(follower):
+        await until(lambda: bool(follower.model.counters()))
+        before = follower.model.counters()
+        getattr(store, how).add("calls/1")
+        await asyncio.sleep(0.1)
+        await counting.feed(visits, since=MARK - MINUTE_MS + 1, until=MARK)
+        chats = [visit for visit in visits if visit.channel == "chat" and visit.queued <= MARK]
+        place = ("chat", "chat")
+        await until(lambda: follower.model.counters()[place][Measure.OFFERED] == len(chats))
+        await until(lambda: follower.health().stale)
+        health, after = follower.health(), follower.model.counters()
+        assert health.store_reachable
+        if how == "failing":
+            assert health.reason == "1 of 4 partitions cannot be read; their last figures are shown"
+        anew = follower_of(store)
+        await poll(anew)
+        assert before != after != anew.model.counters()
+        getattr(store, how).clear()
+        if how == "failing":
+            await until(lambda: follower.model.counters() == anew.model.counters())
+
+
+async def test_a_store_of_which_every_part_is_away_cannot_be_reached() -> None:
+    store = Sharded()
+    await Counting(store).feed(life_of(12), until=MARK)
+    follower = follower_of(store)
     await poll(follower)
-    health = follower.health()
-    assert (health.reason, health.age_seconds, health.lag_seconds) == ("no worker has counted anything yet", None, None)
-    assert health.store_reachable
+    store.failing.update(await store.partitions())
+    await follower._poll_and_note(discover=True)
+    assert (follower.health().reason, follower.health().store_reachable) == ("the store cannot be reached", False)
 
 
-async def test_a_worker_that_died_before_the_board_started_is_stale_at_once() -> None:
-    store = MemoryStore()
+async def test_all_partitions_are_asked_at_once() -> None:
+    class Slow(MemoryStore):
+        async def changes(self, partition: str, cursor: str) -> Changes | None:
+            await asyncio.sleep(0.05)
+            return await super().changes(partition, cursor)
+
+    store = Slow()
+    for number in range(64):
+        head = (await store.load(f"calls/{number}")).head
+        await store.beat(f"calls/{number}", head, Beat(wall_clock(), 0, 0, MARK))
+    follower = follower_of(store)
+    await poll(follower)
+    began = monotonic()
+    await poll(follower)
+    assert monotonic() - began < 1
+
+
+async def test_time_stands_still_once_nobody_counts_and_the_windows_do_not_run_empty() -> None:
+    store, visits = MemoryStore(), life_of(13)
+    counting = Counting(store)
+    await counting.feed(visits, until=MARK)
+    began, passed = monotonic(), Stamp(0)
+    follower = Follower(
+        store,
+        lambda: Model(WINDOWS, POLICIES.zone),
+        lambda: MARK + passed.at - follower.silence_ms,
+        STALE_AFTER_MS,
+    )
+    await poll(follower)
+    shown = figures_of(follower)["rows"]["1m"][-1]
+    assert shown["offered"] > 0
+    for name in follower._beat_seen:
+        follower._beat_seen[name] = began - HOUR_MS / 1000
+    passed.at = HOUR_MS
+    await poll(follower)
+    assert follower.now - MARK == pytest.approx(STALE_AFTER_MS, abs=1_000)
+    assert figures_of(follower)["rows"]["1m"][-1]["offered"] > shown["offered"] / 2
+    await counting.beat()
+    await poll(follower)
+    assert follower.now >= MARK + HOUR_MS
+    assert figures_of(follower)["rows"]["1m"][-1]["offered"] == 0
+
+
+async def test_a_board_that_starts_amid_a_replay_misses_nothing_that_comes_while_it_reads() -> None:
+    visits = life_of(14)
+
+    class Replayed(MemoryStore):
+        """A store into which, each time it is read, another half an hour is replayed."""
+
+        counting: Counting
+        fed = START - 1
+
+        async def snapshot(self, partition: str, fine: Collection[int], intervals: Collection[int]) -> Snapshot:
+            if fine and self.fed < START + 2 * HOUR_MS:
+                since, self.fed = self.fed, self.fed + HOUR_MS // 2
+                await self.counting.feed(visits, since=since + 1, until=self.fed)
+            return await super().snapshot(partition, fine, intervals)
+
+    def clock() -> int:
+        marks = [beat.watermark for beat in follower.beats.values() if beat.watermark is not None]
+        return max(marks, default=START + 300 * DAY_MS)
+
+    store = Replayed()
+    store.counting = Counting(store, partitions=1)
+    follower = follower_of(store, clock)
     await store.load("calls/0")
-    await store.beat("calls/0", (await store.load("calls/0")).head, Beat(wall_clock() - HOUR_MS, 0, 0, MARK))
-    follower = follower_of(store)
     await poll(follower)
-    health = follower.health()
-    assert health.age_seconds == pytest.approx(3_600, abs=2)
-    assert health.lag_seconds == pytest.approx(3_598, abs=2)
-    assert str(health.reason).startswith("no sign of life from the worker for 3600 s")
-
-
-async def test_the_clock_of_another_host_makes_nothing_stale_once_a_second_beat_is_seen() -> None:
-    store = MemoryStore()
-    head = (await store.load("calls/0")).head
-    follower = follower_of(store)
-    for beat in range(2):
-        await store.beat("calls/0", head, Beat(wall_clock() - HOUR_MS + beat, 0, 0, MARK))
-        await poll(follower)
-    assert not follower.health().stale
-
-
-async def test_the_oldest_sign_of_life_counts_and_not_the_newest() -> None:
-    store, now = MemoryStore(), int(time() * 1000)
-    for partition, age in (("calls/0", 30_000), ("calls/1", 0)):
-        await store.beat(partition, (await store.load(partition)).head, Beat(now - age, 0, 0, MARK))
-    follower = follower_of(store)
+    assert store.fed > START + HOUR_MS
+    store.fed = 1 << 62
     await poll(follower)
-    assert follower.health().stale
-
-
-async def test_a_worker_far_behind_kafka_makes_the_figures_stale() -> None:
-    store = MemoryStore()
-    await store.beat("calls/0", (await store.load("calls/0")).head, Beat(wall_clock(), 60_000, 1_000, MARK))
-    follower = follower_of(store)
-    await poll(follower)
-    assert follower.health().reason == "the worker is 60 s behind Kafka"
+    anew = follower_of(store, Stamp(clock()))
+    await poll(anew)
+    assert figures_of(anew)["rows"]["1h"][-1]["offered"] > 0
+    assert figures_of(follower)["rows"] == figures_of(anew)["rows"]
 
 
 async def test_windows_of_a_clock_put_back_are_whole() -> None:

@@ -5,6 +5,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from agents.board import history
 from agents.board.figures import live_rows
 from agents.board.history import BadRequestError, Span, interval_rows, iso, rows_at, span_of, steps, time_of
 from agents.board.model import Model
@@ -26,8 +27,13 @@ def ms(text: str) -> int:
     return milliseconds(datetime.fromisoformat(text))
 
 
+@pytest.mark.parametrize("read", [1, 3, 24])
 @pytest.mark.parametrize("step", [QUARTER, 2 * QUARTER, HOUR_MS, DAY_MS])
-async def test_every_interval_is_what_the_visits_add_up_to(step: int) -> None:
+async def test_every_interval_is_what_the_visits_add_up_to(
+    step: int, read: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # However few are read at once, an interval that is made of several reads is one.
+    monkeypatch.setattr(history, "READ", read)
     visits, counting = life_of(4), Counting()
     await counting.feed(visits)
     span = Span(START - step, START + 4 * HOUR_MS, step)

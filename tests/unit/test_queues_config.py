@@ -8,7 +8,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from config.errors import UsageError
-from config.queues import PROMISE_VALUES, ROOT_KEYS, SERVICE_LEVEL_VALUES, load_policies
+from config.queues import PROMISE_VALUES, QUEUE_KEYS, ROOT_KEYS, SERVICE_LEVEL_VALUES, load_policies
 from config.settings import Settings
 from streams.policy import FORMULAS, Opening, Policies, Promise
 
@@ -64,7 +64,7 @@ def test_its_comments_name_every_formula() -> None:
 
 def test_it_shows_every_key_that_is_accepted() -> None:
     shown = set(re.findall(r"([a-z_]+):", Settings().queues.read_text(encoding="utf-8")))
-    keys = {key for key, _, _ in (*PROMISE_VALUES, *SERVICE_LEVEL_VALUES)} | {"group", "hours", "holidays"}
+    keys = {key for key, _, _ in (*PROMISE_VALUES, *SERVICE_LEVEL_VALUES)} | {"hours", "holidays", *QUEUE_KEYS}
     assert {*ROOT_KEYS, "service_level", *keys} <= shown
 
 
@@ -102,6 +102,8 @@ defaults: {abandonment: 3 %}
 queues:
   sales:
     group: voice
+    channel: messaging
+    minimum_contacts: 7
     service_level: {target: 85.5%, within: 1m, formula: left_missed}
     short_abandon: 2.5s
     abandonment: 0.08
@@ -129,12 +131,14 @@ skills:
                 longest_credible_wait_ms=3_600_000,
                 queue_length_limit=12,
                 longest_wait_limit_ms=90_000,
+                minimum_contacts=7,
                 hours=(Opening(0, 480, 1200),),
                 holidays=frozenset({"2027-12-25", "2027-12-26"}),
             ),
             "chat": Promise(abandonment_ratio=0.03),
         },
         groups={"sales": "voice"},
+        channels={"sales": "messaging"},
         skills={"007": ("sales", "chat"), "bob": ()},
     )
 
@@ -223,6 +227,12 @@ def test_wrong_hours_are_told_by_line(tmp_path: Path, hours: str, told: str) -> 
         ("service_level: {within: 20}", '3: queues.sales.service_level.within: "20" is not a duration'),
         ("longest_credible_wait: none", '3: queues.sales.longest_credible_wait: "none" is not a duration'),
         ("queue_length_limit: 1.5", '3: queues.sales.queue_length_limit: "1.5" is not a number of contacts'),
+        ("channel: post", '3: queues.sales.channel: "post" is not a channel; write one of voice, chat, email'),
+        ("channel: vioce", '3: queues.sales.channel: "vioce" is not a channel; did you mean voice?; write one of'),
+        (
+            "minimum_contacts: 0",
+            '3: queues.sales.minimum_contacts: "0" is not a number of contacts; write a whole number',
+        ),
         ("longest_wait_limit: true", '3: queues.sales.longest_wait_limit: "true" is not a duration'),
         (
             "service_level: {formula: answered_of_oferred}",

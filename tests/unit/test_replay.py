@@ -10,12 +10,15 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from agents.processors.worker import topic_name
 from agents.sources import sender as sender_module
 from agents.sources.lines import Lines, Source, open_events, read_lines
 from agents.sources.pace import DAY_MS, Pace, parse_speed
-from agents.sources.replay import Replay, run_replay
-from agents.sources.route import decode_head, key_of, topic_of
+from agents.sources.replay import NO_EVENT, NO_KEY, TOO_LONG, Replay, run_replay
+from agents.sources.route import decode_head, key_of, names_of, topic_of
+from agents.sources.sender import Kafka
 from config.errors import UsageError
+from streams import events as ev
 
 
 class Memory:
@@ -54,7 +57,7 @@ async def replayed(content: bytes, tmp_path: Path, **options: object) -> tuple[M
     file = tmp_path / "events"
     file.write_bytes(content)
     memory = Memory()
-    replay = Replay(memory, **options)  # type: ignore[arg-type]
+    replay = Replay(memory, topic_of, **options)  # type: ignore[arg-type]
     await replay.run(read_lines(open_events(str(file))), lambda _: None)
     return memory, replay
 
@@ -89,9 +92,8 @@ def test_an_event_goes_to_the_topic_of_its_type_and_channel(fields: dict[str, ob
     assert key_of(head) == key
 
 
-async def test_one_topic_can_be_given_for_all(tmp_path: Path) -> None:
-    memory, _ = await replayed(event(1) + b"\n" + event(2, channel="chat"), tmp_path, to="elsewhere")
-    assert [topic for topic, _, _ in memory.events] == ["elsewhere", "elsewhere"]
+def test_a_topic_is_called_as_the_workers_call_it() -> None:
+    assert names_of("night.shift") == {topic: topic_name("night.shift", topic) for topic in ev.TOPICS}
 
 
 async def test_what_is_no_event_is_refused_with_its_line_and_the_rest_goes_on(tmp_path: Path) -> None:
@@ -100,15 +102,15 @@ async def test_what_is_no_event_is_refused_with_its_line_and_the_rest_goes_on(tm
     lines = [event(1), b"", *bad, long, b"  ", event(2)]
     memory, replay = await replayed(b"\n".join(lines), tmp_path)
     assert [key for _, key, _ in memory.events] == [b"c1", b"c2"]
-    assert replay.refused == len(bad) + 1
+    assert replay.refused == {NO_EVENT: len(bad) - 1, NO_KEY: 1, TOO_LONG: 1}
     assert [refusal.line for refusal in replay.refusals] == [3, 4, 5, 6, 7]
-    assert replay.refusals[2].reason == "it has no contact_id, agent_id or customer_id"
+    assert replay.refusals[2].detail == "it has no contact_id, agent_id or customer_id"
 
 
 async def test_a_line_longer_than_any_memory_is_cut_and_refused(tmp_path: Path) -> None:
     memory, replay = await replayed(b"x" * 5_000_000 + b"\n" + event(1), tmp_path)
     assert len(memory.events) == 1
-    assert "1,000,000 bytes" in replay.refusals[0].reason
+    assert "1,000,000 bytes" in replay.refusals[0].detail
     source = open_events(str(tmp_path / "events"))
     longest = [len(line) async for block in read_lines(source) for line in block.lines]
     assert longest[0] < 1_300_000
@@ -133,7 +135,7 @@ async def test_a_truncated_gzip_gives_what_can_be_read_and_says_that_it_is_damag
     file = tmp_path / "cut"
     file.write_bytes(gzip.compress(text)[:-2_000])
     memory = Memory()
-    replay = Replay(memory)
+    replay = Replay(memory, topic_of)
     with pytest.raises(EOFError):
         await replay.run(read_lines(open_events(str(file))), lambda _: None)
     await memory.drain(1)
@@ -163,7 +165,7 @@ async def test_it_stops_at_the_first_event_that_is_lost(tmp_path: Path) -> None:
 
     (tmp_path / "events").write_bytes(b"\n".join(event(number) for number in range(1, 11)))
     broken = Broken()
-    replay = Replay(broken)
+    replay = Replay(broken, topic_of)
     await replay.run(read_lines(open_events(str(tmp_path / "events"))), lambda _: None)
     assert len(broken.events) == 3
 
@@ -180,7 +182,7 @@ async def test_what_is_ready_goes_out_while_the_pipe_is_silent() -> None:
 
     flushed = asyncio.Event()
     memory = Telling()
-    job = asyncio.create_task(Replay(memory).run(silent(), lambda _: None))
+    job = asyncio.create_task(Replay(memory, topic_of).run(silent(), lambda _: None))
     async with asyncio.timeout(5):
         await flushed.wait()
     assert memory.delivered == 1
@@ -207,7 +209,7 @@ def test_progress_is_told_in_bytes_of_the_file(tmp_path: Path) -> None:
     file = tmp_path / "events"
     file.write_bytes(content)
     told: list[int] = []
-    asyncio.run(Replay(Memory()).run(read_lines(open_events(str(file))), told.append))
+    asyncio.run(Replay(Memory(), topic_of).run(read_lines(open_events(str(file))), told.append))
     assert told == sorted(told)
     assert told[-1] == len(content)
     assert len(told) > 5
@@ -260,13 +262,13 @@ def test_a_kafka_that_is_not_there_is_told_in_one_line(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, unused_tcp_port: int
 ) -> None:
     with pytest.raises(UsageError, match=f"no Kafka answers at 127.0.0.1:{unused_tcp_port}"):
-        run_replay(str(tmp_path / "x"), f"127.0.0.1:{unused_tcp_port}")
+        run_replay(str(tmp_path / "x"), Kafka(f"127.0.0.1:{unused_tcp_port}"))
     assert not caplog.records
 
 
 def test_lines_are_counted_from_one() -> None:
     with pytest.raises(UsageError, match="counted from 1"):
-        run_replay("x", "127.0.0.1:1", from_line=0)
+        run_replay("x", Kafka("127.0.0.1:1"), from_line=0)
 
 
 @pytest.mark.parametrize(

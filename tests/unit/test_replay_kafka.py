@@ -2,6 +2,7 @@
 
 import asyncio
 import gzip
+import os
 import signal
 import socket
 import subprocess
@@ -21,7 +22,7 @@ from agents.sources.demo import demo
 from agents.sources.feed import Run, feed, run_simulator
 from agents.sources.replay import run_replay
 from agents.sources.route import TOPICS
-from agents.sources.sender import connect
+from agents.sources.sender import Kafka, connect
 from config.errors import UsageError
 
 pytestmark = pytest.mark.integration
@@ -107,9 +108,9 @@ def test_a_replayed_file_arrives_whole_and_in_the_order_of_its_keys(
     lines = [line(contact, step) for step in range(30) for contact in range(500)]
     file = tmp_path / "events.jsonl"
     file.write_bytes(gzip.compress(b"\n".join([*lines, b"nonsense"])))
-    result = run_replay(str(file), broker.address)
+    result = run_replay(str(file), Kafka(broker.address))
     found = asyncio.run(arrived(broker.address, "callcenter.calls"))
-    assert (result.delivered, result.refused, result.trouble, result.resume_line) == (15_000, 1, "", 15_002)
+    assert (result.delivered, result.refused.total(), result.trouble, result.resume_line) == (15_000, 1, "", 15_002)
     assert sorted(value for records in found.values() for _, value in records) == sorted(lines)
     steps: dict[bytes, list[bytes]] = defaultdict(list)
     for records in found.values():
@@ -118,8 +119,51 @@ def test_a_replayed_file_arrives_whole_and_in_the_order_of_its_keys(
     assert all(values == [line(int(key[1:]), step) for step in range(30)] for key, values in steps.items())
     output = capsys.readouterr()
     assert output.out.startswith("sent 15,000, refused 1 in ")
-    assert output.err.startswith("line 15001 refused: JSON is malformed")
-    assert output.err.count("\n") == 1
+    first, second = output.err.splitlines()
+    assert first.startswith("line 15001 refused: JSON is malformed")
+    assert second == (
+        "1 lines were refused (1 no JSON object); mend them and replay the file again with --from-line 15001: "
+        "an event that arrives twice counts once"
+    )
+
+
+def callwatch(*arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
+    others = {name: value for name, value in os.environ.items() if not name.startswith("CALLWATCH_")}
+    command = [sys.executable, "-m", "agents.cli", *arguments]
+    return subprocess.run(
+        command, env={**others, **environment}, capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+def test_a_replay_with_refused_lines_fails_and_says_how_many_and_why(broker: Broker, tmp_path: Path) -> None:
+    file = tmp_path / "events.jsonl"
+    lines = [line(1, 0), b"nonsense", b'{"id": "e"}', line(2, 0), b"[]", b"{" * 1_000_001]
+    file.write_bytes(b"\n".join(lines))
+    told = callwatch("replay", str(file), "--kafka", broker.address)
+    assert told.returncode == 1
+    assert told.stdout.startswith("sent 2, refused 4 in ")
+    assert told.stderr.splitlines()[-1].startswith("4 lines were refused (2 no JSON object, 1 no key, 1 too long); ")
+    assert told.stderr.splitlines()[-1].endswith("--from-line 2: an event that arrives twice counts once")
+    whole = callwatch("replay", str(file), "--kafka", broker.address, "--from-line", "7")
+    assert (whole.returncode, whole.stderr) == (0, "")
+
+
+def test_sources_feed_the_topics_of_the_prefix(broker: Broker, tmp_path: Path) -> None:
+    night = {"CALLWATCH_TOPIC_PREFIX": "night.shift", "CALLWATCH_KAFKA": broker.address}
+    names = [f"night.shift.{name}" for name in ("calls", "chats", "agents", "feedback")]
+    asyncio.run(broker.make(*names))
+    file = tmp_path / "events.jsonl"
+    file.write_bytes(line(1, 0) + b"\n" + line(2, 0, channel="chat"))
+    assert callwatch("replay", str(file), **night).returncode == 0
+    calls, chats = (asyncio.run(arrived(broker.address, name)) for name in names[:2])
+    assert [value for records in calls.values() for _, value in records] == [line(1, 0)]
+    assert [value for records in chats.values() for _, value in records] == [line(2, 0, channel="chat")]
+    truth = tmp_path / "truth.json"
+    told = callwatch("simulate", "--speed", "max", "--history", "12h", "--for", "20m", "--truth", str(truth), **night)
+    assert (told.returncode, told.stderr) == (0, "")
+    assert msgspec.json.decode(truth.read_bytes())["happened"]["sales"]["resolved"] > 10
+    assert sum(map(len, asyncio.run(arrived(broker.address, names[2])).values())) > 100
+    assert not any(asyncio.run(arrived(broker.address, name)) for name in TOPICS)
 
 
 async def send_plainly(kafka: str, keys: list[bytes]) -> None:
@@ -133,7 +177,7 @@ async def send_plainly(kafka: str, keys: list[bytes]) -> None:
 def test_a_key_goes_to_the_partition_to_which_other_producers_send_it(broker: Broker, tmp_path: Path) -> None:
     file = tmp_path / "events.jsonl"
     file.write_bytes(b"\n".join(line(contact, 0) for contact in range(50)))
-    run_replay(str(file), broker.address)
+    run_replay(str(file), Kafka(broker.address))
     asyncio.run(send_plainly(broker.address, [f"c{contact}".encode() for contact in range(50)]))
     found = asyncio.run(arrived(broker.address, "callcenter.calls"))
     for records in found.values():
@@ -144,11 +188,14 @@ def test_a_key_goes_to_the_partition_to_which_other_producers_send_it(broker: Br
 def test_a_topic_that_does_not_exist_is_told_in_one_line(broker: Broker, tmp_path: Path) -> None:
     (tmp_path / "x").write_bytes(line(1, 1))
     with pytest.raises(UsageError, match="has no topic nowhere: make it with `callwatch topics`"):
-        run_replay(str(tmp_path / "x"), broker.address, to="nowhere")
+        run_replay(str(tmp_path / "x"), Kafka(broker.address), to="nowhere")
 
 
 def replaying(*arguments: str) -> "subprocess.Popen[bytes]":
-    program = "import sys; from agents.sources.replay import run_replay as r; r(*sys.argv[1:3], speed=sys.argv[3])"
+    program = (
+        "import sys; from agents.sources.replay import run_replay as r; from agents.sources.sender import Kafka; "
+        "r(sys.argv[1], Kafka(sys.argv[2]), speed=sys.argv[3])"
+    )
     command = [sys.executable, "-c", program, *arguments]
     return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
@@ -260,7 +307,7 @@ async def test_a_connection_that_breaks_loses_nothing_and_keeps_the_order_of_a_k
 
 
 async def test_a_cancelled_feed_leaves_nobody_waiting_and_nobody_at_work(broker: Broker) -> None:
-    job = asyncio.create_task(feed(broker.address, demo(), Run(speed=float("inf"), history_s=900)))
+    job = asyncio.create_task(feed(Kafka(broker.address), demo(), Run(speed=float("inf"), history_s=900)))
     await asyncio.sleep(2)
     job.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -271,7 +318,7 @@ async def test_a_cancelled_feed_leaves_nobody_waiting_and_nobody_at_work(broker:
         for records in (await arrived(broker.address, topic)).values():
             for key, value in records:
                 event = msgspec.json.decode(value)
-                assert key.decode() == event.get("contact_id", event.get("agent_id"))
+                assert key.decode() in {event.get(name) for name in ("contact_id", "agent_id", "customer_id")}
                 if event["type"] == "agent.state":
                     last[event["agent_id"]] = event["state"]
                 elif event["type"] in {"contact.started", "contact.queued"}:
@@ -284,7 +331,7 @@ async def test_a_cancelled_feed_leaves_nobody_waiting_and_nobody_at_work(broker:
 
 def test_a_simulation_with_an_end_says_what_it_sent(broker: Broker, capsys: pytest.CaptureFixture[str]) -> None:
     run = Run(speed=float("inf"), history_s=14_400, duration_s=1_800)
-    fed = run_simulator(broker.address, run, contacts_per_second=0.5)
+    fed = run_simulator(Kafka(broker.address), run, contacts_per_second=0.5)
     found = [asyncio.run(arrived(broker.address, topic)) for topic in TOPICS]
     assert fed.failed == 0
     assert fed.delivered == sum(len(records) for topic in found for records in topic.values()) > 5_000

@@ -4,6 +4,7 @@ import json
 import re
 from typing import Any, Final
 
+import msgspec
 import pytest
 from jsonschema import Draft202012Validator
 
@@ -81,11 +82,44 @@ def test_asyncapi_refers_to_nothing_that_it_does_not_hold() -> None:
     assert set(document["components"]["messages"]) == set(ev.TYPE_OF.values())
 
 
-def test_page_names_every_type_field_value_and_reason() -> None:
+def sections() -> dict[str, str]:
+    """Return what docs/events.md says of each type."""
+    parts = schema.markdown().partition("## Reasons")[0].split("\n### ")
+    return {part.partition("\n")[0]: part for part in parts[1:]}
+
+
+def test_page_names_every_topic_type_value_and_reason() -> None:
     page = schema.markdown()
-    for name in (*ev.TYPE_OF.values(), *ev.TOPICS, *ev.LEFT_REASONS, *ev.CHANNELS, *ev.AGENT_STATES, *ev.REASONS):
+    for name in (*ev.TOPICS, *ev.LEFT_REASONS, *ev.CHANNELS, *ev.AGENT_STATES, *ev.REASONS):
         assert name in page
-    assert "| contact.queued | The contact entered a queue: a visit begins. | `id`, `time`, `contact_id`" in page
+    assert sorted(sections()) == sorted(ev.TYPE_OF.values())
+
+
+@pytest.mark.parametrize("kind", ev.TYPE_OF, ids=ev.TYPE_OF.values())
+def test_page_tells_of_every_field_whether_it_is_required_and_what_it_holds(kind: type[ev.Envelope]) -> None:
+    rows = re.findall(r"^\| `(\w+)` \| (yes|) \| (.+) \|$", sections()[ev.TYPE_OF[kind]], re.MULTILINE)
+    assert {name: bool(required) for name, required, _ in rows} == {
+        field.name: field.required for field in msgspec.structs.fields(kind)
+    }
+    values = {name: value for name, _, value in rows}
+    assert (values["id"], values["time"]) == ("string, 1 to 256 characters", "time, RFC 3339 with an offset")
+    assert values.get("queue", "string, 1 to 128 characters") == "string, 1 to 128 characters"
+    assert values.get("score", "number, at least 0") == "number, at least 0"
+
+
+@pytest.mark.parametrize("kind", ev.TYPE_OF, ids=ev.TYPE_OF.values())
+def test_every_type_has_an_example_that_is_read(kind: type[ev.Envelope]) -> None:
+    (text,) = re.findall(r"```json\n(.*)\n```", sections()[ev.TYPE_OF[kind]])
+    event = json.loads(text)
+    VALIDATOR.validate(event)
+    (topic, *_) = [topic for topic, kinds in ev.TOPICS.items() if kind in kinds]
+    read = ev.decode(topic, text.encode())
+    assert type(read) is kind
+    key = next(str(getattr(read, name)) for name in ev.KEYS[kind] if isinstance(getattr(read, name), str))
+    ev.check_key(read, key.encode())
+    # Nothing in it that callwatch would pass over.
+    assert set(event) - {"type"} <= {field.name for field in msgspec.structs.fields(kind)}
+    assert {"payload": event} in schema.asyncapi()["components"]["messages"][ev.TYPE_OF[kind]]["examples"]
 
 
 def test_diagram_draws_every_transition_of_the_table_and_no_other() -> None:

@@ -1,9 +1,19 @@
+"""Settings: what the environment gives, and every mistake in it told."""
+
 from pathlib import Path
 
 import pytest
 
 from config.errors import UsageError
-from config.settings import Settings, format_duration, load_settings, parse_duration, settings_table
+from config.settings import (
+    Settings,
+    check_settings,
+    format_duration,
+    is_set,
+    load_settings,
+    parse_duration,
+    settings_table,
+)
 from streams.partition import Limits
 
 #: Its blanks are part of it.
@@ -14,6 +24,9 @@ SASL = {
     "CALLWATCH_KAFKA_USERNAME": "marie",
     "CALLWATCH_KAFKA_PASSWORD": "hunter2",
 }
+
+
+UNUSED = {"CALLWATCH_KAFKA_USERNAME": "marie", "CALLWATCH_KAFKA_PASSWORD": "hunter2"}
 
 
 def refusal(environ: dict[str, str], **overrides: object) -> str:
@@ -158,7 +171,6 @@ def test_an_unknown_variable_is_refused_with_the_nearest_known(name: str, advice
         ("CALLWATCH_HOST", "not a host", "127.0.0.1"),
         ("CALLWATCH_PORT", "65536", "from 0 to 65535"),
         ("CALLWATCH_PORT", "-1", "from 0 to 65535"),
-        ("CALLWATCH_PORT", "tcp://10.0.0.1:8080", "from 0 to 65535"),
         ("CALLWATCH_PARTITIONS", "0", "from 1 to"),
         ("CALLWATCH_REPLICATION", "two", "from 1 to"),
         ("CALLWATCH_UNLISTED_QUEUES", "1.5", "from 0 to"),
@@ -257,81 +269,6 @@ def test_settled_ids_are_remembered_for_the_settling_time() -> None:
     assert "at least 10m" in refusal({"CALLWATCH_REMEMBER": "9m"})
 
 
-def test_secrets_do_not_show() -> None:
-    settings = load_settings({**SASL, "CALLWATCH_REDIS": "redis://joe:tiger@store:6379/0?password=again"})
-    assert (settings.kafka_password, settings.redis) == ("hunter2", "redis://joe:tiger@store:6379/0?password=again")
-    for shown in (repr(settings), str(settings), f"{settings}", str(settings.__rich_repr__())):
-        assert not any(secret in shown for secret in ("hunter2", "marie", "joe", "tiger", "again"))
-        assert "redis://***@store:6379/0" in shown
-    assert HORSE not in repr(load_settings({"CALLWATCH_REDIS_PASSWORD": HORSE}))
-
-
-@pytest.mark.parametrize("address", ["redis://:ti/ger@store:6379/0", "redis:tiger@store", "rediss://:a@tiger@h:port"])
-def test_a_wrong_address_does_not_show_its_password(address: str) -> None:
-    message = refusal({"CALLWATCH_REDIS": address})
-    assert "ger@" not in message
-    assert "***@" in message
-
-
-def test_a_secret_is_read_from_its_file(tmp_path: Path) -> None:
-    file = tmp_path / "secret"
-    file.write_text(f"{HORSE}\r\n")
-    assert load_settings({"CALLWATCH_REDIS_PASSWORD_FILE": str(file)}).redis_password == HORSE
-
-
-@pytest.mark.parametrize(("content", "reason"), [(None, "No such file"), (b"\n", "is empty"), (b"\xff", "not UTF-8")])
-def test_a_secrets_file_that_holds_none_is_refused(tmp_path: Path, content: bytes | None, reason: str) -> None:
-    file = tmp_path / "secret"
-    if content is not None:
-        file.write_bytes(content)
-    message = refusal({"CALLWATCH_KAFKA_PASSWORD_FILE": str(file)})
-    assert message.startswith(f'CALLWATCH_KAFKA_PASSWORD_FILE: "{file}"')
-    assert reason in message
-
-
-def test_a_secret_is_given_once(tmp_path: Path) -> None:
-    file = tmp_path / "secret"
-    file.write_text("hunter2")
-    both = {"CALLWATCH_REDIS_PASSWORD": "a", "CALLWATCH_REDIS_PASSWORD_FILE": str(file)}
-    assert "both set" in refusal(both)
-    message = refusal({"CALLWATCH_REDIS": "redis://:b@h:1/0", "CALLWATCH_REDIS_PASSWORD": "a"})
-    assert message == "CALLWATCH_REDIS_PASSWORD: CALLWATCH_REDIS has a password too; give it once"
-
-
-def test_a_redis_user_may_have_its_password_elsewhere() -> None:
-    settings = load_settings({"CALLWATCH_REDIS": "redis://joe@h:1/0", "CALLWATCH_REDIS_PASSWORD": HORSE})
-    assert settings.redis_password == HORSE
-
-
-@pytest.mark.parametrize("missing", ["CALLWATCH_KAFKA_USERNAME", "CALLWATCH_KAFKA_PASSWORD"])
-def test_sasl_needs_user_and_password(missing: str) -> None:
-    assert load_settings(SASL).kafka_sasl_mechanism == "PLAIN"
-    message = refusal({name: value for name, value in SASL.items() if name != missing})
-    assert message == f"{missing}: not set; CALLWATCH_KAFKA_SECURITY=sasl_ssl needs it"
-
-
-def test_credentials_that_would_go_unused_are_refused() -> None:
-    assert refusal({"CALLWATCH_KAFKA_PASSWORD": "hunter2"}) == (
-        "CALLWATCH_KAFKA_PASSWORD: CALLWATCH_KAFKA_SECURITY=plaintext has no use for it; set sasl_ssl"
-    )
-
-
-@pytest.mark.parametrize("name", FILES)
-def test_certificates_need_an_encrypted_connection(tmp_path: Path, name: str) -> None:
-    file = tmp_path / "x.pem"
-    file.touch()
-    encrypted = {**dict.fromkeys(FILES, str(file)), "CALLWATCH_KAFKA_SECURITY": "ssl"}
-    assert load_settings(encrypted).kafka_key_file == file
-    assert refusal({name: str(file)}).startswith(f"{name}: CALLWATCH_KAFKA_SECURITY=plaintext has no use")
-
-
-def test_a_key_needs_its_certificate(tmp_path: Path) -> None:
-    file = tmp_path / "x.pem"
-    file.touch()
-    message = refusal({"CALLWATCH_KAFKA_SECURITY": "ssl", "CALLWATCH_KAFKA_KEY_FILE": str(file)})
-    assert "CALLWATCH_KAFKA_CERT_FILE" in message
-
-
 def test_the_table_has_every_setting_once_and_no_path_of_this_machine() -> None:
     lines = settings_table().splitlines()
     names = [line.split("`")[1] for line in lines[2:]]
@@ -340,3 +277,66 @@ def test_the_table_has_every_setting_once_and_no_path_of_this_machine() -> None:
     assert any(line.startswith("| `CALLWATCH_QUEUES` | `config/queues.yaml` of the package |") for line in lines)
     assert str(Path(__file__).parents[2]) not in settings_table()
     assert all(line.count("|") == 4 for line in lines)
+
+
+def test_everything_that_is_wrong_is_told_at_once() -> None:
+    wrong = {"CALLWATCH_REDDIS": "x", "CALLWATCH_PORT": "x", "CALLWATCH_KAFKA": "y", "CALLWATCH_KAFKA_PASSWORD": "z"}
+    assert [line.split(":")[0] for line in refusal(wrong).splitlines()] == [
+        "CALLWATCH_REDDIS",
+        "CALLWATCH_KAFKA",
+        "CALLWATCH_PORT",
+    ]
+    assert [line.split(":")[0] for line in refusal({"CALLWATCH_REMEMBER": "1m", **UNUSED}).splitlines()] == [
+        "CALLWATCH_REMEMBER",
+        "CALLWATCH_KAFKA_USERNAME",
+        "CALLWATCH_KAFKA_PASSWORD",
+    ]
+
+
+def test_what_is_right_is_read_beside_what_is_wrong() -> None:
+    settings, mistakes = check_settings({"CALLWATCH_PORT": "x", "CALLWATCH_GROUP": "night"})
+    assert (settings.port, settings.group, len(mistakes)) == (8080, "night", 1)
+
+
+#: As Kubernetes sets them for Services named callwatch, callwatch-kafka and callwatch-board.
+SERVICES = {
+    "CALLWATCH_PORT": "tcp://10.0.0.1:8080",
+    "CALLWATCH_SERVICE_HOST": "10.0.0.1",
+    "CALLWATCH_SERVICE_PORT": "8080",
+    "CALLWATCH_SERVICE_PORT_HTTP": "8080",
+    "CALLWATCH_PORT_8080_TCP": "tcp://10.0.0.1:8080",
+    "CALLWATCH_PORT_8080_TCP_PROTO": "tcp",
+    "CALLWATCH_PORT_8080_TCP_PORT": "8080",
+    "CALLWATCH_PORT_8080_TCP_ADDR": "10.0.0.1",
+    "CALLWATCH_KAFKA_PORT": "tcp://10.0.0.2:9092",
+    "CALLWATCH_KAFKA_SERVICE_HOST": "10.0.0.2",
+    "CALLWATCH_BOARD_PORT_53_UDP_ADDR": "10.0.0.3",
+}
+
+
+def test_what_kubernetes_says_of_its_services_is_no_mistake_and_no_setting() -> None:
+    assert load_settings(SERVICES) == Settings()
+    assert load_settings({**SERVICES, "CALLWATCH_PORT": "9000"}).port == 9000
+    assert not is_set("port", SERVICES)
+
+
+@pytest.mark.parametrize("name", ["CALLWATCH_PORT_HTTP", "CALLWATCH_KAFKA_PORT", "CALLWATCH_SERVICES"])
+def test_what_only_looks_like_kubernetes_is_refused(name: str) -> None:
+    assert refusal({name: "8080"}).startswith(f"{name}: no such setting")
+
+
+def test_a_long_value_is_told_in_short() -> None:
+    message = refusal({"CALLWATCH_PORT": "9" * 10_000})
+    assert message == f'CALLWATCH_PORT: "{"9" * 200}..." is not allowed; write a whole number from 0 to 65535'
+
+
+@pytest.mark.parametrize("host", ["a" * 64, "a..b"])
+def test_a_host_that_no_name_server_would_take_is_refused(host: str) -> None:
+    assert "is not an address" in refusal({"CALLWATCH_KAFKA": f"{host}:9092"})
+    assert "is not an address" in refusal({"CALLWATCH_REDIS": f"redis://{host}:6379"})
+    assert "is not a host" in refusal({"CALLWATCH_HOST": host})
+
+
+def test_a_setting_is_set_when_the_environment_names_it() -> None:
+    assert is_set("settling_ms", {"CALLWATCH_SETTLING": "1m"})
+    assert not is_set("kafka", {"CALLWATCH_KAFKA": "", "CALLWATCH_KAFKA_SECURITY": "ssl"})

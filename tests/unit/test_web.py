@@ -3,6 +3,7 @@
 import asyncio
 import json
 import re
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime
@@ -11,14 +12,18 @@ from time import monotonic
 
 import httpx
 import pytest
-import uvicorn
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics
 from prometheus_client.parser import text_string_to_metric_families
 
-from agents.board.web import HEADERS
+from agents.board import history
+from agents.board.figures import Figures
+from agents.board.guard import HEADERS
+from agents.board.serving import server_of
 from agents.processors.processor import wall_clock
 from agents.store import Beat, StoreError
 from agents.store.memory import MemoryStore
+from streams.contact import Place
+from streams.measures import Row
 from streams.policy import HOUR_MS
 from tests.unit.life import POLICIES, WINDOWS, assert_same, figures, life_of, live_figures
 from tests.unit.served import NOW, Served, counted_life, served_life
@@ -67,7 +72,7 @@ async def test_an_unknown_route_is_404_with_the_security_headers(route: str) -> 
     served = await served_life()
     async with served.client() as client:
         answer = await client.get(route)
-    assert answer.status_code == 404
+    assert (answer.status_code, answer.json()) == (404, {"error": "there is nothing here"})
     assert answer.headers["content-security-policy"] == HEADERS["Content-Security-Policy"]
 
 
@@ -75,7 +80,9 @@ async def test_nothing_can_be_changed_through_the_board() -> None:
     served = await served_life()
     async with served.client() as client:
         for method in ("POST", "PUT", "DELETE", "PATCH"):
-            assert (await client.request(method, "/api/v1/queues")).status_code == 405
+            answer = await client.request(method, "/api/v1/queues")
+            assert (answer.status_code, answer.json()) == (405, {"error": "that is not done here"})
+            assert set(answer.headers["allow"].split(", ")) == {"GET", "HEAD"}
 
 
 @pytest.mark.parametrize(
@@ -89,6 +96,11 @@ async def test_nothing_can_be_changed_through_the_board() -> None:
         ("/api/v1/queues?at=2026-01-05T10:02:00Z", "at: lies ahead of now"),
         ("/api/v1/queues?at=2026-01-04T10:00:00Z", "windows are kept for 120 minutes; ask /api/v1/intervals"),
         ("/api/v1/queues?window=today&at=2026-01-05T09:00:00Z", "today has no rows of a past time"),
+        ("/api/v1/queues?windw=5m", "'windw' is not a parameter here; allowed: window, at"),
+        ("/api/v1/intervals?form=2026-01-05", "'form' is not a parameter here; allowed: from, to, interval, queue"),
+        ("/api/v1/agents?queue=sales", "'queue' is not a parameter here; allowed: window"),
+        ("/api/v1/stream?window=5m&at=x", "'at' is not a parameter here; allowed: window"),
+        ("/api/v1/queues?window=5m&window=1h", "window: given twice; give it once"),
         ("/api/v1/intervals?interval=7m", "interval: '7m' is not a multiple of 15m up to 1d, or of 1d"),
         ("/api/v1/intervals?from=x", "from: 'x' is not a time with an offset"),
         ("/api/v1/intervals?to=2026-01-05", "to: '2026-01-05' is not a time with an offset"),
@@ -136,10 +148,29 @@ async def test_the_figures_that_are_served_are_what_the_visits_add_up_to() -> No
     assert_same(hour, {**expected, "queue_length": None, "longest_wait_seconds": None}, "9 to 10")
 
 
+async def test_the_rows_of_intervals_are_made_while_others_are_served(monkeypatch: pytest.MonkeyPatch) -> None:
+    served, making, made = await served_life(), threading.Event(), threading.Event()
+    rows = history._rows
+
+    def slow(table: dict[int, dict[Place, Row]]) -> list[Figures]:
+        making.set()
+        assert made.wait(20)
+        return rows(table)
+
+    monkeypatch.setattr(history, "_rows", slow)
+    async with served.client() as client:
+        asked = asyncio.create_task(client.get("/api/v1/intervals?interval=15m"))
+        assert await asyncio.to_thread(making.wait, 20)
+        assert (await client.get("/api/v1/queues")).status_code == 200
+        assert not asked.done()
+        made.set()
+        assert len((await asked).json()["rows"]) > 4
+
+
 async def test_a_ratio_of_nothing_is_null() -> None:
     served = Served(MemoryStore())
     async with served.client() as client:
-        (row,) = (await client.get("/api/v1/queues")).json()["rows"]
+        *_, row = (await client.get("/api/v1/queues")).json()["rows"]
     assert set(row["service_level"].values()) == {None}
     assert row["abandonment_rate"] is row["average_speed_of_answer_seconds"] is row["longest_wait_seconds"] is None
     assert row["queue_length"] == 0
@@ -209,10 +240,7 @@ async def test_the_page_asks_for_nothing_that_its_policy_forbids() -> None:
 
 @asynccontextmanager
 async def listening(served: Served) -> AsyncIterator[str]:
-    server = uvicorn.Server(
-        uvicorn.Config(served.app, host="127.0.0.1", port=0, log_level="warning", timeout_graceful_shutdown=2)
-    )
-    served.board.ending = lambda: server.should_exit
+    server = server_of(served.board, (), host="127.0.0.1", port=0)
     serving = asyncio.create_task(server.serve())
     end = monotonic() + 10
     while not server.started:

@@ -1,10 +1,16 @@
-// What a link to the board says: ?window=5m&queues=support,sales&sort=name&tv=1
+// What a link to the board says: ?window=5m&queues=support,sales&channel=voice&group=phone&find=vip&sort=name&tv=1&turn=15
 
 const SORTS = ["trouble", "name"];
 
 const parameters = () => new URLSearchParams(location.search);
 
-/** Read the address: window (null: the board's usual one), sort, queues to show (null: all), and whether on a TV. */
+// A page of tiles stays this long on a TV.
+const TURN_S = 15;
+
+/**
+ * Read the address: window (null: the board's usual one), sort, queues to show (null: all), what else is looked for,
+ * whether on a TV, and after how many seconds a TV turns the page.
+ */
 export function readAddress() {
   const given = parameters();
   const queues = given.getAll("queues").flatMap((names) => names.split(",")).map((name) => name.trim()).filter(Boolean);
@@ -12,7 +18,11 @@ export function readAddress() {
     window: given.get("window") || null,
     sort: SORTS.includes(given.get("sort")) ? given.get("sort") : SORTS[0],
     queues: queues.length > 0 ? new Set(queues) : null,
+    channel: given.get("channel") || null,
+    group: given.get("group") || null,
+    find: given.get("find") ?? "",
     tv: given.get("tv") === "1",
+    turn: Math.max(1, Number(given.get("turn")) || TURN_S),
   };
 }
 

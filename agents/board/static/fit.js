@@ -1,8 +1,12 @@
-// On a TV nobody scrolls: the tiles are made as large as they can be while all of them fit.
+// Where all tiles can be seen at once they are: as large as they can be. On a TV, where nobody scrolls, in pages.
+
+import { setAttribute, setProperty } from "./dom.js";
 
 const TILE_WIDTH_TO_HEIGHT = 1.3;
 // Below this height figures can no longer be read from ten metres on a wall screen of 1080 lines.
-const SMALLEST_HEIGHT = 220;
+const SMALLEST_ON_TV = 220;
+// At a desk a smaller tile lacks the room for its details.
+const SMALLEST_AT_DESK = 320;
 
 /** Return the columns and rows that make `count` tiles largest in `width` by `height` pixels. */
 export function bestGrid(count, width, height) {
@@ -14,29 +18,36 @@ export function bestGrid(count, width, height) {
       best = { columns, rows, size };
     }
   }
-  if (best.size >= SMALLEST_HEIGHT) {
-    return best;
-  }
-  // Too many for one screen: the first of them, which sorted by trouble are those that matter, stay readable.
-  const columns = Math.max(1, Math.floor(width / (SMALLEST_HEIGHT * TILE_WIDTH_TO_HEIGHT)));
-  const rows = Math.max(1, Math.floor(height / SMALLEST_HEIGHT));
+  return best;
+}
+
+/** Return the grid of as many tiles as stay readable. */
+function pageGrid(width, height) {
+  const columns = Math.max(1, Math.floor(width / (SMALLEST_ON_TV * TILE_WIDTH_TO_HEIGHT)));
+  const rows = Math.max(1, Math.floor(height / SMALLEST_ON_TV));
   return { columns, rows, size: height / rows };
 }
 
-/** Tell the style sheet how many tiles there are and, on a TV, in which grid they fit. */
+/**
+ * Tell the style sheet in which grid `count` tiles fit the window, or that they are to be scrolled.
+ *
+ * Returns how many are on a page: all (Infinity), except on a TV with more than can be read.
+ */
 export function fitTiles(list, count, tv) {
   const density = count <= 6 ? "few" : count <= 24 ? "some" : "many";
-  if (list.dataset.density !== density) {
-    list.dataset.density = density;
+  setAttribute(list, "data-density", density);
+  const { width, left, top } = list.getBoundingClientRect();
+  const height = innerHeight - (top + scrollY) - left;
+  let grid = bestGrid(count, width, height);
+  const fits = count > 0 && grid.size >= (tv ? SMALLEST_ON_TV : SMALLEST_AT_DESK);
+  setAttribute(document.documentElement, "data-fit", fits || tv ? "" : null);
+  if (!fits && !tv) {
+    return Infinity;
   }
-  if (!tv || count === 0) {
-    return;
+  if (!fits) {
+    grid = pageGrid(width, height);
   }
-  const box = list.getBoundingClientRect();
-  const { columns, rows } = bestGrid(count, box.width, box.height);
-  for (const [name, value] of [["--columns", columns], ["--rows", rows]]) {
-    if (list.style.getPropertyValue(name) !== String(value)) {
-      list.style.setProperty(name, value);
-    }
-  }
+  setProperty(list, "--columns", String(grid.columns));
+  setProperty(list, "--rows", String(grid.rows));
+  return fits ? Infinity : grid.columns * grid.rows;
 }

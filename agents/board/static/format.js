@@ -65,7 +65,7 @@ export function threshold(seconds) {
 /** Seconds in words, in the largest unit that keeps two digits of meaning: 20 sec, 4 min, 3 hr. */
 export function span(seconds) {
   if (seconds < 120) {
-    return units.second.format(seconds);
+    return units.second.format(Math.max(0, seconds));
   }
   return seconds < 7200 ? units.minute.format(seconds / 60) : units.hour.format(seconds / 3600);
 }

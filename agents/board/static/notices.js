@@ -3,6 +3,7 @@
 import { TextField, field, setAttribute } from "./dom.js";
 import { span } from "./format.js";
 import { strings } from "./strings.js";
+import { whyOf } from "./tile.js";
 
 /** The banner over the board: connection lost before stale data before nothing to say. */
 export class Banner {
@@ -54,10 +55,12 @@ export class Empty {
     this.#show(strings.connecting, "", "");
   }
 
-  /** Show that no queue has had a contact, or hide when some (`tiles` of them) are on the board. */
-  show(tiles, filter) {
+  /** Show why there is no tile: none that is `searched` for, none in the link's queues, none at all; or hide. */
+  show(tiles, filter, searched) {
     if (tiles > 0) {
       setAttribute(this.#root, "hidden", "");
+    } else if (searched) {
+      this.#show(strings.noMatchTitle, strings.noMatchHint, "");
     } else if (filter === null) {
       this.#show(strings.emptyTitle, strings.emptyHint, strings.emptyCommand);
     } else {
@@ -73,23 +76,46 @@ export class Empty {
   }
 }
 
-/** Tells a screen reader of queues that went into breach, once each, and of nothing else. */
-export class Announcer {
+/** Tells a screen reader, once each time, that the connection was lost and that it is back. */
+export class Alarm {
   #text;
-  #known = new Set();
+  #lost = false;
 
   constructor(root) {
     this.#text = new TextField(root);
   }
 
+  show(lost) {
+    if (lost !== this.#lost) {
+      this.#lost = lost;
+      this.#text.set(lost ? strings.saidLost : strings.saidBack);
+    }
+  }
+}
+
+/** Tells a screen reader of queues that went into breach, once each; `rang` is called for those that were not before. */
+export class Announcer {
+  #text;
+  #known = null;
+  #rang;
+
+  constructor(root, rang) {
+    this.#text = new TextField(root);
+    this.#rang = rang;
+  }
+
   show(tiles) {
     const breached = tiles.filter((tile) => tile.verdict.level === "breach");
-    const fresh = breached.filter((tile) => !this.#known.has(tile));
+    const fresh = breached.filter((tile) => !this.#known?.has(tile));
+    // What was in breach when the page was opened is seen, and need not be heard.
+    if (fresh.length > 0 && this.#known !== null) {
+      this.#rang();
+    }
     if (fresh.length === 1) {
-      this.#text.set(strings.breachOf(fresh[0].row.queue, strings.promises[fresh[0].verdict.troubles[0]]));
+      this.#text.set(strings.breachOf(fresh[0].row.queue, whyOf(fresh[0].verdict.troubles)));
     } else if (fresh.length > 1) {
       this.#text.set(strings.breachesOf(fresh.length, fresh.slice(0, 5).map((tile) => tile.row.queue).join(", ")));
-    } else if (breached.length < this.#known.size) {
+    } else if (breached.length < (this.#known?.size ?? 0)) {
       // Emptied, so that the same queue's next breach is a change of text and is said again.
       this.#text.set("");
     }

@@ -8,9 +8,12 @@ import { LEVELS } from "./verdict.js";
 
 export class Totals {
   #fields;
+  #formulaOf;
   #since = null;
 
-  constructor(root) {
+  /** Show figures in `root`; service level by the formula that `formulaOf(row)` names. */
+  constructor(root, formulaOf = () => "answered_of_offered") {
+    this.#formulaOf = formulaOf;
     const at = (name) => field(root, name);
     this.#fields = {
       queueLength: new TextField(at("queue_length"), count),
@@ -19,21 +22,21 @@ export class Totals {
       live: new FigureField(at("live"), percentParts),
       abandonment: new FigureField(at("abandonment"), percentParts),
       speedOfAnswer: new FigureField(at("speed_of_answer"), durationParts),
-      answered: new FigureField(at("answered_of_offered"), shareParts),
+      answered: new FigureField(at("answered_of_ended"), shareParts),
     };
   }
 
-  /** Show the row of all queues, as it was at `time` (epoch milliseconds). */
+  /** Show a row, as it was at `time` (epoch milliseconds). */
   show(row, time) {
     const fields = this.#fields;
     this.#since = sinceOf(row, time);
     fields.queueLength.set(row.queue_length);
     fields.longestWait.set(this.#since === null ? null : Math.floor(row.longest_wait_seconds));
-    fields.serviceLevel.set(row.service_level.answered_of_offered);
+    fields.serviceLevel.set(row.service_level[this.#formulaOf(row)]);
     fields.live.set(row.service_level.live);
     fields.abandonment.set(row.abandonment_rate);
     fields.speedOfAnswer.set(row.average_speed_of_answer_seconds);
-    fields.answered.set(row.answered, row.offered);
+    fields.answered.set(row.answered, row.answered + row.abandoned);
   }
 
   tick(now) {

@@ -64,7 +64,9 @@ export class Stream {
     const stop = new AbortController();
     try {
       const { status } = await fetch(this.#url(), { signal: stop.signal });
-      if (status >= 400 && status < 500 && source === this.#source) {
+      if (status === 401) {
+        location.assign(`login?next=${encodeURIComponent(location.pathname + location.search)}`);
+      } else if (status >= 400 && status < 500 && source === this.#source) {
         this.#handlers.refused();
       }
     } catch {

@@ -1,86 +1,51 @@
-// Every word the page shows, in one place. A language is one object of this shape.
+// The page's language: the one of the link, else the one chosen here before, else the browser's own.
 
-const english = {
-  language: "en",
-  window: "Time window",
-  sortByName: "A–Z: sort by name instead of by trouble",
-  sortSign: "A–Z",
-  toggleTheme: "Switch between light and dark",
-  allQueues: "All queues",
-  queues: "Queues",
-  waiting: "Waiting",
-  longestWait: "Longest wait",
-  serviceLevel: "Service level",
-  live: "Live",
-  abandoned: "Abandoned",
-  speedOfAnswer: "ASA",
-  answeredOfOffered: "Answered",
-  target: "Target",
-  hints: {
-    live: "Service level in which everybody who waits past the target already counts as missed",
-    speedOfAnswer: "Average speed of answer",
-    answeredOfOffered: "Answered of all offered",
-  },
-  agents: "Agents",
-  today: "Today",
-  dash: "–",
-  levels: { breach: "Breach", at_risk: "At risk", ok: "OK", quiet: "Quiet", closed: "Closed" },
-  promises: {
-    service_level: "service level",
-    abandonment: "abandonment",
-    queue_length: "too many waiting",
-    longest_wait: "longest wait",
-  },
-  formulas: {
-    answered_of_offered: "answered in time, of all offered",
-    answered_of_answered: "answered in time, of all answered",
-    abandoned_in_target_met: "answered or abandoned in time, of all offered",
-    abandoned_in_target_ignored: "answered in time, early abandons left out",
-    short_abandoned_ignored: "answered in time, short abandons left out",
-    left_missed: "answered in time, of all offered or gone elsewhere",
-  },
-  states: {
-    available: "available",
-    offered: "ringing",
-    on_contact: "on contact",
-    wrap_up: "wrap-up",
-    break: "break",
-    offline: "offline",
-  },
-  staffed: (count) => `${count} signed in`,
-  of: (whole) => ` of ${whole}`,
-  within: (ratio, time) => `${ratio} in ${time}`,
-  last: (span) => `last ${span}`,
-  more: (first, others) => `${first}, ${others} more`,
-  connecting: "Connecting …",
-  staleTitle: "Data is stale",
-  staleDetail: (reason, age) => `${reason ?? "no fresh events"} · data is ${age} old · last known numbers below`,
-  staleDetailUnknownAge: (reason) => `${reason ?? "no fresh events"} · last known numbers below`,
-  lostTitle: "Connection lost",
-  lostDetail: (age) => `nothing heard for ${age} · last known numbers below · reconnecting`,
-  emptyTitle: "No contacts yet",
-  emptyHint: "Is a source running? A simulated call center starts with",
-  emptyCommand: "callwatch simulate",
-  filteredTitle: "No contacts yet in the queues of this link",
-  breachOf: (queue, why) => `${queue}: breach, ${why}`,
-  breachesOf: (count, names) => `${count} queues in breach: ${names}`,
-  titleOf: (breaches) => (breaches > 0 ? `(${breaches}) callwatch` : "callwatch"),
-};
+import { recall, remember } from "./storage.js";
+import { english } from "./words/en.js";
+import { french } from "./words/fr.js";
+import { romanian } from "./words/ro.js";
 
-export const strings = english;
+const LANGUAGES = Object.fromEntries([english, french, romanian].map((words) => [words.language, words]));
+const known = (tag) => (tag !== null && Object.hasOwn(LANGUAGES, tag.split("-")[0]) ? tag.split("-")[0] : undefined);
+
+const asked = new URLSearchParams(location.search).get("lang");
+
+export const strings = LANGUAGES[[asked, recall("language"), ...navigator.languages].map(known).find(Boolean) ?? "en"];
 
 /** The browser's own variety of the page's language, for numbers and times: en-GB for a British reader. */
-export const locale =
-  navigator.languages.find((tag) => tag.split("-")[0] === strings.language) ?? strings.language;
+export const locale = navigator.languages.find((tag) => tag.split("-")[0] === strings.language) ?? strings.language;
 
-/** Fill the words of static markup: data-text becomes the text, data-label the accessible name and tooltip. */
+document.documentElement.lang = strings.language;
+
+/** Offer the languages in a select; choosing one remembers it and loads the page anew. */
+export function offerLanguages(select) {
+  for (const { language, name } of Object.values(LANGUAGES)) {
+    const option = new Option(name, language, false, language === strings.language);
+    option.lang = language;
+    select.append(option);
+  }
+  select.addEventListener("change", () => {
+    remember("language", select.value);
+    const address = new URL(location.href);
+    address.searchParams.delete("lang");
+    location.replace(address);
+  });
+}
+
+/** Fill the words of static markup: data-text is the text, data-label the accessible name, data-hint a placeholder. */
 export function fillText(root) {
   for (const element of root.querySelectorAll("[data-text]")) {
     element.textContent = strings[element.dataset.text];
-    element.title = strings.hints[element.dataset.text] ?? "";
+    const hint = strings.hints[element.dataset.text];
+    if (hint !== undefined) {
+      element.title = hint;
+    }
   }
   for (const element of root.querySelectorAll("[data-label]")) {
     element.ariaLabel = strings[element.dataset.label];
     element.title = strings[element.dataset.label];
+  }
+  for (const element of root.querySelectorAll("[data-hint]")) {
+    element.placeholder = strings[element.dataset.hint];
   }
 }

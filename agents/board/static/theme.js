@@ -1,28 +1,8 @@
 // Light or dark: the system's preference until somebody chooses otherwise. Loaded before the first paint.
 
-const KEY = "callwatch.theme";
+import { recall, remember } from "./storage.js";
+
 const systemDark = matchMedia("(prefers-color-scheme: dark)");
-
-// A browser that refuses storage still shows the board; the choice then lasts as long as the page.
-function stored() {
-  try {
-    return localStorage.getItem(KEY);
-  } catch {
-    return null;
-  }
-}
-
-function store(theme) {
-  try {
-    if (theme === null) {
-      localStorage.removeItem(KEY);
-    } else {
-      localStorage.setItem(KEY, theme);
-    }
-  } catch {
-    // As above.
-  }
-}
 
 function apply(theme) {
   if (theme === null) {
@@ -38,8 +18,8 @@ export function toggleTheme() {
   const shown = document.documentElement.dataset.theme ?? system;
   const wanted = shown === "dark" ? "light" : "dark";
   const choice = wanted === system ? null : wanted;
-  store(choice);
+  remember("theme", choice);
   apply(choice);
 }
 
-apply(["light", "dark"].find((theme) => theme === stored()) ?? null);
+apply(["light", "dark"].find((theme) => theme === recall("theme")) ?? null);

@@ -1,19 +1,17 @@
 // One queue's tile: built once from the template, patched ever after.
 
 import { FigureField, TextField, field, setAttribute, setProperty } from "./dom.js";
-import { count, duration, durationParts, percent, percentParts, promised, shareParts, threshold } from "./format.js";
+import { count, duration, durationParts, percent, percentParts, promised, shareParts, span, threshold } from "./format.js";
 import { strings } from "./strings.js";
 
 /** Return what identifies a row: a queue is shown once for each of its channels. */
 export const keyOf = (row) => JSON.stringify([row.queue, row.channel]);
 
-function whyOf(troubles) {
-  if (troubles.length === 0) {
-    return "";
-  }
-  const first = strings.promises[troubles[0]];
-  return troubles.length === 1 ? first : strings.more(first, troubles.length - 1);
-}
+/** Return the address of a queue's own page. */
+export const pageOf = (row) => `queue?${new URLSearchParams({ queue: row.queue, channel: row.channel ?? "" })}`;
+
+/** Return all the promises that are broken or at risk, in words, the worst first. */
+export const whyOf = (troubles) => troubles.map((trouble) => strings.promises[trouble]).join(", ");
 
 export class Tile {
   #fields;
@@ -21,6 +19,7 @@ export class Tile {
   #gauge;
   #shape;
   #serviceLevel;
+  #link;
   #since = null;
 
   constructor(template) {
@@ -31,19 +30,23 @@ export class Tile {
       about: new TextField(at("about")),
       level: new TextField(at("level"), (level) => strings.levels[level]),
       why: new TextField(at("why")),
+      since: new TextField(at("since")),
+      formula: new TextField(at("formula")),
       queueLength: new TextField(at("queue_length"), count),
       longestWait: new FigureField(at("longest_wait"), durationParts),
       serviceLevel: new FigureField(at("service_level"), percentParts),
       abandonment: new FigureField(at("abandonment"), percentParts),
       target: new TextField(at("target")),
+      abandonmentTarget: new TextField(at("abandonment_target")),
       live: new TextField(at("live"), percent),
       speedOfAnswer: new TextField(at("speed_of_answer"), duration),
-      answered: new FigureField(at("answered_of_offered"), shareParts),
+      answered: new FigureField(at("answered_of_ended"), shareParts),
     };
     this.#marks = this.element.querySelectorAll("[data-mark]");
     this.#gauge = this.element.querySelector(".gauge");
     this.#serviceLevel = at("service_level").parentElement;
     this.#shape = at("shape");
+    this.#link = at("name");
   }
 
   /** Show `row` and its verdict; `since` is when its longest wait began (epoch milliseconds; null: nobody waits). */
@@ -53,13 +56,16 @@ export class Tile {
     this.#since = since;
     const fields = this.#fields;
     fields.name.set(row.queue);
-    fields.about.set([row.promise?.group, row.channel].filter(Boolean).join(" · "));
+    setAttribute(this.#link, "href", pageOf(row));
+    const channel = strings.channels[row.channel] ?? row.channel;
+    fields.about.set([row.promise?.group, channel].filter(Boolean).join(" · "));
     fields.queueLength.set(row.queue_length);
     fields.longestWait.set(since === null ? null : Math.floor(row.longest_wait_seconds));
     fields.abandonment.set(row.abandonment_rate);
     fields.live.set(row.service_level.live);
     fields.speedOfAnswer.set(row.average_speed_of_answer_seconds);
-    fields.answered.set(row.answered, row.offered);
+    // Of those whose wait is over: who is still waiting was offered too, and may be answered in the next window.
+    fields.answered.set(row.answered, row.answered + row.abandoned);
     this.#showServiceLevel(row);
     this.#showVerdict(verdict);
   }
@@ -71,6 +77,12 @@ export class Tile {
     }
   }
 
+  /** Show since when the queue has been in breach: {at (epoch milliseconds), atLeast}, or undefined. */
+  showSince(since, now, clock) {
+    const words = since?.atLeast ? strings.sinceBefore : strings.since;
+    this.#fields.since.set(since === undefined ? "" : words(clock.format(since.at), span((now - since.at) / 1000)));
+  }
+
   #showServiceLevel(row) {
     const promise = row.promise;
     const ratio = row.service_level[promise?.formula ?? "answered_of_offered"];
@@ -78,10 +90,15 @@ export class Tile {
     setProperty(this.#gauge, "--ratio", (ratio ?? 0).toFixed(3));
     if (promise === null) {
       this.#fields.target.set(strings.dash);
+      this.#fields.abandonmentTarget.set(strings.dash);
+      this.#fields.formula.set("");
       return;
     }
     setProperty(this.#gauge, "--target", promise.target_ratio.toFixed(3));
-    setAttribute(this.#serviceLevel, "title", strings.formulas[promise.formula] ?? promise.formula);
+    const formula = strings.formulas[promise.formula] ?? promise.formula;
+    setAttribute(this.#serviceLevel, "title", formula);
+    this.#fields.formula.set(`${strings.serviceLevel}: ${formula}`);
+    this.#fields.abandonmentTarget.set(promised(promise.abandonment_ratio));
     this.#fields.target.set(strings.within(promised(promise.target_ratio), threshold(promise.threshold_seconds)));
   }
 

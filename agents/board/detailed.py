@@ -1,0 +1,65 @@
+"""The description of what the wallboard's pages ask beyond the live stream."""
+
+from agents.board import fields as f
+
+
+def _list(item: f.Schema, meaning: str) -> f.Schema:
+    return {"type": "array", "items": item, "description": meaning}
+
+
+def _asked(queue_alone: f.Schema) -> dict[str, f.Schema]:
+    return {"time": f.time("when the figures are of"), "window": f.text("the rolling window"), **queue_alone}
+
+
+def trend() -> f.Schema:
+    """Return the schema of /api/v1/trend."""
+    number = {"type": ["number", "null"]}
+    waits = {"position": {"type": "integer", "description": "1 is next"}, "since": f.time("when the wait began")}
+    waiting = {
+        "count": {"type": "integer", "description": "how many wait"},
+        "first": _list(f.record("one who waits", waits), "the first of them, by position"),
+    }
+    queue = {
+        "queue": f.text("the queue"),
+        "channel": f.text("its channel"),
+        "timezone": f.text("the call center's time zone"),
+        "times": _list({"type": "number"}, "Unix seconds: every ten, over the last hour"),
+        "queue_length": _list({"type": "integer"}, "how many waited at each of the times"),
+        "service_level": _list(number, "over the window up to then, by the queue's own formula"),
+        "abandonment_rate": _list(number, "over the window up to then"),
+        "waiting": f.record("who waits now", waiting),
+        "agents": {"type": "object", "description": "the queue's agents: state -> how many"},
+    }
+    return f.record("a queue's last hour", _asked(queue))
+
+
+def breaches() -> f.Schema:
+    """Return the schema of /api/v1/breaches."""
+    row = {
+        "queue": f.text("the queue"),
+        "channel": f.text("its channel"),
+        "since": f.time("when the breach began, to ten seconds"),
+        "at_least": {"type": "boolean", "description": "it began earlier than what is known, an hour"},
+    }
+    rows = {"rows": _list(f.record("a breach", row), "open queues that break a promise now")}
+    return f.record("since when promises are broken", _asked(rows))
+
+
+def weekday() -> f.Schema:
+    """Return the schema of /api/v1/weekday."""
+    interval = {"$ref": "#/components/schemas/IntervalRow"}
+    day: dict[str, f.Schema] = {
+        "date": {"type": "string", "format": "date", "description": "the day"},
+        "figures": {"anyOf": [interval, {"type": "null"}], "description": "from midnight, as long as today has lasted"},
+        "half_hours": {"type": "object", "additionalProperties": interval, "description": "by local time, as 08:30"},
+    }
+    return f.record(
+        "today and the same weekday a week before",
+        {
+            "queue": f.text("the queue"),
+            "channel": f.text("its channel"),
+            "until": f.time("the quarter of an hour up to which days are compared"),
+            "today": f.record("today", day),
+            "before": f.record("the same weekday a week before", day),
+        },
+    )
