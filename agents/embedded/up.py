@@ -21,7 +21,8 @@ from agents.embedded.local import LOOPBACK, listens, require_free_port
 from agents.embedded.process import Process, ProcessFailedError
 from agents.embedded.redis import answers_ping, start_redis
 from config.errors import UsageError
-from config.settings import without_password
+from config.settings import Settings
+from config.values import without_password
 
 T = TypeVar("T")
 
@@ -254,4 +255,16 @@ def _addresses(plan: Plan) -> str:
         ("Redis", redis + ("  (in memory, gone at the end)" if plan.redis is None and plan.data is None else "")),
     )
     lines = "\n".join(f"  {name:<11}{address}" for name, address in rows)
-    return f"callwatch is up\n\n{lines}\n\nCtrl-C ends it all."
+    return f"callwatch is up\n\n{lines}\n{_exports(plan)}\nCtrl-C ends it all."
+
+
+def _exports(plan: Plan) -> str:
+    """Return the lines that let other commands find Kafka and Redis where these are not where they would look."""
+    usual = Settings()
+    lines = []
+    if plan.kafka_address != usual.kafka:
+        lines.append(f"  export CALLWATCH_KAFKA={plan.kafka_address}")
+    # An address with a password is known to whoever gave it, and not for a screen.
+    if plan.redis_address != usual.redis and plan.redis_address == without_password(plan.redis_address):
+        lines.append(f"  export CALLWATCH_REDIS={plan.redis_address}")
+    return "\n".join(["", "So that other commands find them:", *lines, ""]) if lines else ""

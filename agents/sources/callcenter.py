@@ -4,11 +4,13 @@ Durations are seconds, rates are per hour, probabilities run from 0 to 1. A queu
 exponential service, and no ring, wrap-up or breaks is M/M/n; with patience it is M/M/n+M (Erlang A).
 """
 
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
 
-from streams.events import Channel
+from streams.events import Channel, Reason
+
+RatingKind = Literal["survey.csat", "survey.ces", "survey.nps", "survey.esat"]
 
 HOURS_A_DAY: Final = 24
 SECONDS_AN_HOUR: Final = 3_600.0
@@ -19,6 +21,32 @@ class Duration(msgspec.Struct, frozen=True):
 
     mean_s: float
     cv: float | None = None
+
+
+class Leaving(msgspec.Struct, frozen=True):
+    """A way out of a queue: after so long a wait this share of those who still wait take it, for this reason."""
+
+    reason: Reason
+    share: float
+    after_s: float
+
+
+class After(msgspec.Struct, frozen=True, kw_only=True):
+    """What follows a talk, each with its own probability, and how long after on average."""
+
+    #: The matter is settled; and then is not after all.
+    resolved: float = 0.0
+    reopened: float = 0.0
+    reopened_after_s: float = 300.0
+    #: The customer comes back on the same subject.
+    returns: float = 0.0
+    returns_after_s: float = 3_600.0
+    #: The customer orders, for so much on average.
+    orders: float = 0.0
+    orders_after_s: float = 1_800.0
+    order_amount: float = 60.0
+    #: A reviewer scores the contact.
+    reviewed: float = 0.0
 
 
 class Queue(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,10 +79,19 @@ class Queue(msgspec.Struct, frozen=True, kw_only=True):
     callback_in_s: float = 300.0
     overflow_after_s: float | None = None
     overflow_to: str = ""
+    leavings: tuple[Leaving, ...] = ()
     ivr_s: float = 0.0
     ivr_hangup: float = 0.0
+    #: A bot writes back before a person does, and settles this share of the matters by itself.
+    bot: bool = False
+    bot_resolves: float = 0.0
     message_gap_s: float = 0.0
+    #: What contacts are about, one as likely as the other.
+    subjects: tuple[str, ...] = ()
+    #: The share who answer a survey, and which, one as likely as the other.
     survey: float = 0.0
+    surveys: tuple[RatingKind, ...] = ("survey.csat",)
+    after: After | None = None
 
 
 class Team(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,6 +103,8 @@ class Team(msgspec.Struct, frozen=True, kw_only=True):
     #: How likely an agent takes a break after a contact, and how long it lasts on average.
     break_probability: float = 0.0
     break_s: float = 300.0
+    #: How likely an agent who comes back from one says how content they are.
+    esat: float = 0.0
 
 
 class CallCenter(msgspec.Struct, frozen=True, kw_only=True):
@@ -73,6 +112,9 @@ class CallCenter(msgspec.Struct, frozen=True, kw_only=True):
 
     queues: tuple[Queue, ...]
     teams: tuple[Team, ...]
+    #: Customers who come and go by themselves.
+    joins_per_hour: float = 0.0
+    leaves_per_hour: float = 0.0
 
     def __post_init__(self) -> None:
         names = [queue.name for queue in self.queues]
@@ -93,6 +135,10 @@ def _check_queue(queue: Queue, names: list[str]) -> None:
     """Raise ValueError when a queue's own numbers make no sense."""
     if queue.profile and (len(queue.profile) != HOURS_A_DAY or min(queue.profile) < 0):
         raise ValueError(f"{queue.name}: a profile has {HOURS_A_DAY} factors, none below 0")
+    if queue.ivr_hangup + queue.bot_resolves > 1:
+        raise ValueError(f"{queue.name}: more hang up or are settled by the bot than there are")
+    if queue.bot_resolves and not (queue.bot and queue.ivr_s):
+        raise ValueError(f"{queue.name}: a bot that settles matters needs the time for it, ivr_s")
     if not 0 <= queue.swing <= 1:
         raise ValueError(f"{queue.name}: swing is a share from 0 to 1")
     for share, target in ((queue.transfer, queue.transfer_to), (queue.overflow_after_s or 0.0, queue.overflow_to)):
@@ -111,4 +157,10 @@ def scaled(center: CallCenter, contacts_per_second: float) -> CallCenter:
         msgspec.structs.replace(queue, rate_per_hour=queue.rate_per_hour * factor) for queue in center.queues
     )
     teams = tuple(msgspec.structs.replace(team, agents=max(1, round(team.agents * factor))) for team in center.teams)
-    return CallCenter(queues=queues, teams=teams)
+    return msgspec.structs.replace(
+        center,
+        queues=queues,
+        teams=teams,
+        joins_per_hour=center.joins_per_hour * factor,
+        leaves_per_hour=center.leaves_per_hour * factor,
+    )

@@ -7,7 +7,7 @@ from typing import Final
 
 import msgspec
 
-from agents.sources.callcenter import CallCenter, Duration, Queue, Team
+from agents.sources.callcenter import After, CallCenter, Duration, Leaving, Queue, RatingKind, Team
 
 #: How busy the hours of a working day are, midnight first, relative to the busiest.
 DAY: Final = (
@@ -15,6 +15,7 @@ DAY: Final = (
     *(0.80, 0.85, 0.90, 0.90, 0.85, 0.80, 0.65, 0.45, 0.35, 0.25, 0.15, 0.08),
 )
 
+SURVEYS: Final[tuple[RatingKind, ...]] = ("survey.csat", "survey.nps", "survey.ces")
 SALES: Final = Queue(
     name="sales",
     rate_per_hour=420,
@@ -30,7 +31,10 @@ SALES: Final = Queue(
     transfer_to="billing",
     ivr_s=12,
     ivr_hangup=0.03,
+    subjects=("offer", "order", "delivery"),
     survey=0.1,
+    surveys=SURVEYS,
+    after=After(resolved=0.9, reopened=0.03, returns=0.04, orders=0.3, reviewed=0.03),
 )
 SUPPORT: Final = Queue(
     name="support",
@@ -49,11 +53,15 @@ SUPPORT: Final = Queue(
     callback=0.2,
     callback_after_s=45,
     callback_in_s=420,
-    overflow_after_s=120,
+    overflow_after_s=90,
     overflow_to="sales",
     ivr_s=20,
     ivr_hangup=0.06,
+    leavings=(Leaving("exit_key", 0.03, 60), Leaving("timeout", 1.0, 900)),
+    subjects=("login", "outage", "installation", "return"),
     survey=0.1,
+    surveys=SURVEYS,
+    after=After(resolved=0.75, reopened=0.08, returns=0.15, reviewed=0.03),
 )
 BILLING: Final = Queue(
     name="billing",
@@ -69,12 +77,16 @@ BILLING: Final = Queue(
     hold=0.12,
     ivr_s=15,
     ivr_hangup=0.04,
+    leavings=(Leaving("exit_key", 0.02, 60),),
+    subjects=("invoice", "payment", "address"),
     survey=0.1,
+    surveys=SURVEYS,
+    after=After(resolved=0.85, reopened=0.05, returns=0.08, reviewed=0.03),
 )
 CHAT: Final = Queue(
     name="chat",
     channel="chat",
-    rate_per_hour=300,
+    rate_per_hour=380,
     swing=0.4,
     swing_period_s=540,
     swing_phase=0.15,
@@ -85,20 +97,26 @@ CHAT: Final = Queue(
     decline=0.01,
     ivr_s=25,
     ivr_hangup=0.1,
+    bot=True,
+    bot_resolves=0.15,
     message_gap_s=30,
+    leavings=(Leaving("withdrawn", 0.05, 5),),
+    subjects=("login", "delivery", "invoice"),
     survey=0.15,
+    surveys=SURVEYS,
+    after=After(resolved=0.8, reopened=0.05, returns=0.1, orders=0.05, reviewed=0.02),
 )
 BREAKS: Final = 0.02
 TEAMS: Final = (
-    Team(queues=("sales",), agents=29, break_probability=BREAKS),
-    Team(queues=("support",), agents=37, break_probability=BREAKS),
-    Team(queues=("billing",), agents=22, break_probability=BREAKS),
-    Team(queues=("billing", "support"), agents=3, break_probability=BREAKS),
-    Team(queues=("chat",), agents=14, concurrency=3, break_probability=BREAKS),
+    Team(queues=("sales",), agents=29, break_probability=BREAKS, esat=0.05),
+    Team(queues=("support",), agents=37, break_probability=BREAKS, esat=0.05),
+    Team(queues=("billing",), agents=22, break_probability=BREAKS, esat=0.05),
+    Team(queues=("billing", "support"), agents=3, break_probability=BREAKS, esat=0.05),
+    Team(queues=("chat",), agents=14, concurrency=3, break_probability=BREAKS, esat=0.05),
 )
 
 
 def demo(profile: tuple[float, ...] = ()) -> CallCenter:
     """Return the call center that ``callwatch up`` shows; ``profile`` (such as ``DAY``) adds the hours of the day."""
     queues = tuple(msgspec.structs.replace(queue, profile=profile) for queue in (SALES, SUPPORT, BILLING, CHAT))
-    return CallCenter(queues=queues, teams=TEAMS)
+    return CallCenter(queues=queues, teams=TEAMS, joins_per_hour=60, leaves_per_hour=20)

@@ -18,6 +18,7 @@ class Contact:
         "line",
         "messages",
         "since",
+        "subject",
         "transferred",
         "visit",
         "wait_ms",
@@ -26,10 +27,12 @@ class Contact:
 
     line: "Line"
 
-    def __init__(self, contact_id: str, channel: str, customer_id: str) -> None:
+    def __init__(self, contact_id: str, channel: str, customer_id: str, subject: str) -> None:
         self.id = contact_id
         self.channel = channel
         self.customer_id = customer_id
+        #: What it is about, as far as anybody says.
+        self.subject = subject
         #: The agent who talks to it or whose phone rings for it.
         self.agent: Agent | None = None
         #: Counts the visits, so that what was planned for an earlier one is known to be void. 0: in no queue yet.

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from agents.sources.sender import LONGEST_MESSAGE
-from config.errors import UsageError
+from config.errors import UsageError, one_line
 
 BLOCK_BYTES: Final = 262_144
 #: Blocks read ahead.
@@ -50,8 +50,9 @@ def open_events(file: str) -> Source:
         raw = io.BufferedReader(io.FileIO(os.dup(0) if file == STDIN else file))
         size = 0 if file == STDIN else Path(file).stat().st_size
         packed = raw.peek(2)[:2] == GZIP_MAGIC
-    except OSError as error:
-        raise UsageError(f"{file} cannot be read: {error.strerror}") from error
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else error
+        raise UsageError(one_line(f"{file} cannot be read: {why}")) from error
     return Source(gzip.GzipFile(fileobj=raw) if packed else raw, raw, size)
 
 

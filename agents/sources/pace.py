@@ -4,7 +4,7 @@ import math
 import re
 from typing import Final
 
-from config.errors import UsageError
+from config.errors import UsageError, one_line
 
 DAY_MS: Final = 86_400_000
 
@@ -18,7 +18,9 @@ def parse_speed(text: str) -> float:
         return math.inf
     number = re.fullmatch(r"(\d+(?:\.\d+)?)x?", text)
     if number is None or not float(number[1]):
-        raise UsageError(f"--speed {text}: give max, or how many times as fast as life, such as 1x or 60x")
+        raise UsageError(
+            one_line(f"--speed {text}") + ": give max, or how many times as fast as life, such as 1x or 60x"
+        )
     return float(number[1])
 
 

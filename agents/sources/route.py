@@ -6,7 +6,7 @@ import msgspec
 
 from streams.events import AGENTS, CALLS, CHATS, FEEDBACK
 
-#: All topics that sources feed.
+#: All topics that sources feed, as the contract calls them.
 TOPICS: Final = (CALLS, CHATS, AGENTS, FEEDBACK)
 CUSTOMER_TYPES: Final = ("customer.", "order.")
 FEEDBACK_TYPES: Final = ("survey.", "quality.", *CUSTOMER_TYPES)
@@ -25,6 +25,11 @@ class Head(msgspec.Struct, gc=False):
 
 #: Read the head of an event's JSON; raise what msgspec raises, UnicodeError, or RecursionError.
 decode_head: Final = msgspec.json.Decoder(Head).decode
+
+
+def names_of(prefix: str) -> dict[str, str]:
+    """Return what Kafka calls the topics of the contract where their names begin with ``prefix``."""
+    return {topic: f"{prefix}.{topic.removeprefix('callcenter.')}" for topic in TOPICS}
 
 
 def topic_of(head: Head) -> str:

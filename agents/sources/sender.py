@@ -12,8 +12,9 @@ import logging
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
 from functools import lru_cache
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
+import msgspec
 import structlog
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
@@ -35,6 +36,20 @@ HURRY_S: Final = 2.5
 CLOSE_TIMEOUT_S: Final = 1.0
 #: After so many events the event loop gets its turn, even when nothing has to be waited for.
 YIELD_EVERY: Final = 256
+
+
+class Kafka(msgspec.Struct, frozen=True):
+    """The Kafka to feed: its brokers (``host:port``, several with commas), and how its topics' names begin.
+
+    ``security`` is what lets clients in: aiokafka's and kafka-python's keyword arguments, which have the same names.
+    """
+
+    brokers: str
+    prefix: str = "callcenter"
+    security: Mapping[str, Any] = {}
+
+    def __repr__(self) -> str:
+        return f"Kafka({self.brokers!r}, {self.prefix!r})"  # without the password
 
 
 class Sender(Protocol):
@@ -156,17 +171,20 @@ def _hash(key: bytes) -> int:
 
 
 @asynccontextmanager
-async def connect(kafka: str, topics: Iterable[str]) -> AsyncIterator[KafkaSender]:
-    """Connect to ``kafka`` (``host:port``, several with commas) and give a sender to ``topics``.
+async def connect(
+    kafka: str, topics: Iterable[str], security: Mapping[str, Any] | None = None
+) -> AsyncIterator[KafkaSender]:
+    """Connect to ``kafka`` (``host:port``, several with commas) and give a sender to ``topics``, as Kafka names them.
 
-    On the way out the connections are closed: ``drain`` before. Raise UsageError when Kafka cannot be reached or
-    a topic does not exist.
+    ``security`` is that of ``Kafka``. On the way out the connections are closed: ``drain`` before. Raise UsageError
+    when Kafka cannot be reached or a topic does not exist.
     """
     producer = AIOKafkaProducer(
         bootstrap_servers=kafka,
         acks="all",
         max_batch_size=BATCH_BYTES,
         request_timeout_ms=int(DELIVERY_TIMEOUT_S * 1_000),
+        **(security or {}),
     )
     try:
         yield KafkaSender(producer, await _start(producer, kafka, topics))

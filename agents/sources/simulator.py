@@ -11,6 +11,7 @@ from heapq import heappop, heappush
 from random import Random
 from typing import Any, Final
 
+from agents.sources.afterwards import CUSTOMERS, Afterwards
 from agents.sources.arrivals import arrivals_of, sampler
 from agents.sources.callcenter import CallCenter
 from agents.sources.floor import Agent, Contact, Floor, Line
@@ -20,9 +21,6 @@ from agents.sources.wire import Event, Writer
 SWITCH_MS: Final = 200.0
 #: How long an agent who declined stays away, on average.
 DECLINE_PAUSE_S: Final = 30.0
-SURVEY_AFTER_S: Final = 120.0
-CUSTOMERS: Final = 100_000
-BEST_SCORE: Final = 5
 
 Handler = Callable[[float, Any, Any], None]
 
@@ -37,11 +35,12 @@ def simulate(center: CallCenter, seed: int, start_ms: int, until_ms: int | None 
 
 
 class Simulation:
-    """One run of a call center; ``events`` runs it and ``close`` ends it early."""
+    """One run of a call center; ``events`` runs it, ``close`` ends it early, ``truth`` tells what happened in it."""
 
     def __init__(self, center: CallCenter, seed: int, start_ms: int, until_ms: int | None = None) -> None:
         self._random = Random(seed)  # noqa: S311 - a simulation wants to be repeated, not to be secret
         self._write = Writer(f"{start_ms:x}-{seed:x}")
+        self._center = center
         self._floor = Floor(center)
         self._until = math.inf if until_ms is None else float(until_ms)
         self._now = float(start_ms)
@@ -50,6 +49,7 @@ class Simulation:
         self._arrived = 0
         #: Contacts whose story is not over, in the order in which they came.
         self._open: dict[str, Contact] = {}
+        self._later = Afterwards(self._random, self._write, self._at, self._begin, self._until)
         self._sample = {name: sampler(line.spec.service, self._random) for name, line in self._floor.lines.items()}
         self._arrivals = {
             name: arrivals_of(line.spec, self._random, float(start_ms)) for name, line in self._floor.lines.items()
@@ -63,6 +63,7 @@ class Simulation:
             self._show(self._now, agent)
         for line in self._floor.lines.values():
             self._next_arrival(self._now, line)
+        self._later.begin(self._now, self._center)
         while True:
             yield from out
             out.clear()
@@ -85,6 +86,10 @@ class Simulation:
             write.contact(now, "contact.ended", contact, ended_by="system")
         self._send_home(now)
         return write.out
+
+    def truth(self) -> dict[str, Any]:
+        """Return the call center with all its probabilities, and how often what they rule happened, by queue."""
+        return {"call_center": self._center, "happened": self._later.happened}
 
     def _send_home(self, now: float) -> None:
         for agent in self._floor.agents:
@@ -115,25 +120,46 @@ class Simulation:
 
     def _arrive(self, now: float, line: Line, _: None) -> None:
         self._next_arrival(now, line)
-        spec, draw = line.spec, self._random.random
-        self._arrived += 1
+        draw, subjects = self._random.random, line.spec.subjects
         customer = f"customer-{int(draw() * CUSTOMERS):05d}"
-        contact = Contact(self._write.contact_id(self._arrived), spec.channel, customer)
+        self._begin(now, line, customer, subjects[int(draw() * len(subjects))] if subjects else "")
+
+    def _begin(self, now: float, line: Line, customer: str, subject: str) -> None:
+        """Begin a contact: at the IVR or the bot where the queue has one, else in the queue."""
+        spec = line.spec
+        self._arrived += 1
+        contact = Contact(self._write.contact_id(self._arrived), spec.channel, customer, subject)
         self._open[contact.id] = contact
         if not spec.ivr_s:
             self._enqueue(now, contact, line)
             return
         self._write.contact(now, "contact.started", contact)
-        if draw() < spec.ivr_hangup:
-            self._at(now + self._after(spec.ivr_s), self._end, contact, "customer")
+        fate, over = self._random.random(), now + self._after(spec.ivr_s)
+        if spec.bot:
+            self._write.contact(now, "message.received", contact)
+            self._at((now + over) / 2, self._bot_answers, contact)
+        if fate < spec.ivr_hangup:
+            self._at(over, self._end, contact, "customer")
+        elif fate < spec.ivr_hangup + spec.bot_resolves:
+            self._at(over, self._bot_settles, contact, line)
         else:
-            self._at(now + self._after(spec.ivr_s), self._enqueue, contact, line)
+            self._at(over, self._enqueue, contact, line)
+
+    def _bot_answers(self, now: float, contact: Contact, _: None) -> None:
+        self._write.contact(now, "message.sent", contact, sender="bot")
+
+    def _bot_settles(self, now: float, contact: Contact, line: Line) -> None:
+        self._later.resolve(now, contact, line, automated=True)
+        self._end(now, contact, "system")
 
     # Waiting
 
     def _enqueue(self, now: float, contact: Contact, line: Line) -> None:
         contact.enter(now, line)
-        self._write.contact(now, "contact.queued", contact)
+        if contact.subject:
+            self._write.contact(now, "contact.queued", contact, subject=contact.subject)
+        else:
+            self._write.contact(now, "contact.queued", contact)
         agent = self._floor.idle_agent(line)
         if agent is None:
             line.waiting.append((contact, contact.visit))
@@ -155,6 +181,9 @@ class Simulation:
             self._at(now + spec.overflow_after_s * 1_000, self._overflow, contact, visit)
         if spec.callback and self._random.random() < spec.callback:
             self._at(now + spec.callback_after_s * 1_000, self._call_back, contact, visit)
+        for way in spec.leavings:
+            if self._random.random() < way.share:
+                self._at(now + way.after_s * 1_000, self._give_in, contact, (visit, way.reason))
 
     def _abandon(self, now: float, contact: Contact, visit: int) -> None:
         if contact.waiting and contact.visit == visit:
@@ -176,6 +205,14 @@ class Simulation:
             contact.called_back = True
             delay = SWITCH_MS + self._after(contact.line.spec.callback_in_s)
             self._at(now + delay, self._enqueue, contact, contact.line)
+
+    def _give_in(self, now: float, contact: Contact, way: tuple[int, str]) -> None:
+        """Leave the queue for good without giving up."""
+        visit, reason = way
+        if contact.visit == visit and contact.in_line:
+            self._write.contact(now, "contact.left_queue", contact, reason=reason)
+            self._leave(now, contact)
+            self._end(now, contact, "customer" if reason == "exit_key" else "system")
 
     def _leave(self, now: float, contact: Contact) -> None:
         """End the wait; an agent whose phone was ringing for it is free again."""
@@ -275,8 +312,7 @@ class Simulation:
             contact.transferred = True
             self._at(now + SWITCH_MS, self._enqueue, contact, self._floor.lines[spec.transfer_to])
         else:
-            if spec.survey and draw() < spec.survey:
-                self._at(now + self._after(SURVEY_AFTER_S), self._survey, contact, (line, agent))
+            self._later.talk_ended(now, contact, line, agent)
             self._end(now, contact, "customer" if draw() < 0.6 else "agent")  # noqa: PLR2004
         contact.agent = None
         if spec.wrap_up_s:
@@ -310,10 +346,5 @@ class Simulation:
 
     def _return(self, now: float, agent: Agent, _: None) -> None:
         agent.paused = False
+        self._later.asked(now, agent, agent.team.spec)
         self._free(now, agent)
-
-    def _survey(self, now: float, contact: Contact, work: tuple[Line, Agent]) -> None:
-        """Ask how it was: whoever waited a minute is on average half a point less content."""
-        line, agent = work
-        score = self._random.gauss(4.5 - contact.wait_ms / 120_000, 0.8)
-        self._write.survey(now, contact, line, agent, min(BEST_SCORE, max(1, round(score))))

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from agents.sources.floor import Agent, Contact, Line
+from agents.sources.floor import Agent, Contact
 
 Event = dict[str, Any]
 SOURCE: Final = "simulator"
@@ -26,7 +26,7 @@ class Writer:
         """Return the id of the run's contact of this number."""
         return f"{self._run}-c{number}"
 
-    def contact(self, now: float, kind: str, contact: Contact, **more: str) -> None:
+    def contact(self, now: float, kind: str, contact: Contact, **more: object) -> None:
         """Write an event of a contact; ``more`` adds fields or overrides the queue and the agent."""
         event = self._event(now, kind)
         event["contact_id"] = contact.id
@@ -46,11 +46,17 @@ class Writer:
         event["state"] = state
         event["queues"] = agent.team.spec.queues
 
-    def survey(self, now: float, contact: Contact, line: Line, agent: Agent, score: int) -> None:
-        """Write how satisfied the customer was, on a scale of 1 to 5."""
-        event = self._event(now, "survey.csat")
-        event |= {"contact_id": contact.id, "customer_id": contact.customer_id, "score": score, "scale": 5}
-        event |= {"queue": line.name, "agent_id": agent.id}
+    def rating(self, now: float, kind: str, score: int, scale: int, **about: str) -> None:
+        """Write a score, the highest one possible, and what it is about."""
+        event = self._event(now, kind)
+        event |= {"score": score, "scale": scale, **about}
+
+    def customer(self, now: float, kind: str, customer_id: str, amount: float | None = None) -> None:
+        """Write an event of a customer, with the amount that was paid if there is one."""
+        event = self._event(now, kind)
+        event["customer_id"] = customer_id
+        if amount is not None:
+            event["amount"] = amount
 
     def _event(self, now: float, kind: str) -> Event:
         moment = int(now)

@@ -1,5 +1,6 @@
 """Scripted snapshots, in the exact form that the board's stream sends."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 Row = dict[str, Any]
@@ -97,3 +98,42 @@ def stale(*rows: Row, reason: str = "no events from Kafka", age: float = 95.0) -
     """Return a snapshot of ``rows`` whose pipeline says that its data is old."""
     pipeline = {"stale": True, "reason": reason, "age_seconds": age, "lag_seconds": None}
     return snapshot(*rows, pipeline=pipeline)
+
+
+def trend(at: float, *, waiting: int = 2) -> dict[str, Any]:
+    """Return what /api/v1/trend answers at ``at`` (Unix seconds) of a queue in which ``waiting`` wait."""
+    times = [at - 10 * i for i in reversed(range(360))]
+    since = [datetime.fromtimestamp(at - 60 * (waiting - i), UTC).isoformat() for i in range(waiting)]
+    return {
+        "timezone": "Europe/Paris",
+        "times": times,
+        "queue_length": [(i // 30) % 5 for i in range(360)],
+        "service_level": [0.7 + (i % 60) / 250 for i in range(360)],
+        "abandonment_rate": [None if i < 60 else 0.02 + (i % 90) / 2000 for i in range(360)],
+        "waiting": {"count": waiting, "first": [{"position": i, "since": s} for i, s in enumerate(since[:50], 1)]},
+        "agents": {"available": 1, "on_contact": 3},
+    }
+
+
+def weekday() -> dict[str, Any]:
+    """Return what /api/v1/weekday answers on a Monday at a quarter past ten in Paris."""
+    halves = [f"{hour:02}:{minute}" for hour in range(8, 18) for minute in ("00", "30")]
+    today = {at: row(offered=20 + i) for i, at in enumerate(halves[:5])}
+    before = {at: row(offered=24 + i % 6) for i, at in enumerate(halves)}
+    return {
+        "until": "2026-11-23T09:15:00Z",
+        "today": {"date": "2026-11-23", "figures": row(offered=110, answered=101), "half_hours": today},
+        "before": {"date": "2026-11-16", "figures": row(offered=122, answered=119), "half_hours": before},
+    }
+
+
+def intervals(*starts: str) -> dict[str, Any]:
+    """Return what /api/v1/intervals answers: two queues and all of them in each interval."""
+    rows = [
+        {**made, "start": start, "queue_length": None, "longest_wait_seconds": None}
+        for start in starts
+        for made in (row("sales"), row("=cmd", offered=3, service_level={"answered_of_offered": 1.0}), row(None, None))
+    ]
+    for made in rows:
+        del made["promise"]
+    return {"rows": rows}

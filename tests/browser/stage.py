@@ -7,11 +7,12 @@ import time
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import FileResponse, Response, StreamingResponse
+from starlette.responses import FileResponse, JSONResponse, Response, StreamingResponse
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -53,6 +54,9 @@ class Stage:
     def __init__(self) -> None:
         self.windows_asked: list[str | None] = []
         self.windows = WINDOWS
+        #: What other paths of the API answer, and what they were asked.
+        self.answers: dict[str, Any] = {"breaches": {"rows": []}}
+        self.asked: list[str] = []
         self._shown: Snapshot | None = None
         self._version = 0
         self._muted = False
@@ -105,11 +109,22 @@ class Stage:
             Route("/", self._page),
             Route("/api/v1/stream", self._stream),
             Mount("/static", StaticFiles(directory=STATIC)),
+            Route("/api/v1/{name}", self._answer),
+            Route("/{page}", self._page),
         ]
         return Policed(Starlette(routes=routes))
 
-    async def _page(self, _request: Request) -> Response:
-        return FileResponse(STATIC / "index.html")
+    async def _page(self, request: Request) -> Response:
+        return FileResponse(STATIC / f"{request.path_params.get('page', 'index')}.html")
+
+    async def _answer(self, request: Request) -> Response:
+        self.asked.append(f"{request.url.path}?{request.url.query}")
+        answer = self.answers.get(request.path_params["name"])
+        if callable(answer):
+            answer = answer(request.query_params)
+        if answer is None:
+            return JSONResponse({"error": "nothing scripted"}, status_code=400)
+        return JSONResponse(answer)
 
     async def _stream(self, request: Request) -> Response:
         asked = request.query_params.get("window")

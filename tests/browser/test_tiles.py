@@ -30,7 +30,7 @@ async def test_tile_shows_the_values_of_its_queue(stage: Stage, open_page: OpenP
     await expect(field(sales, "target")).to_have_text("85% in 30s")
     await expect(field(sales, "live")).to_have_text("91.2%")
     await expect(field(sales, "speed_of_answer")).to_have_text("0:12")
-    await expect(field(sales, "answered_of_offered")).to_have_text("37 of 41")
+    await expect(field(sales, "answered_of_ended")).to_have_text("37 of 38")
 
 
 async def test_a_ratio_of_nothing_is_a_dash(stage: Stage, open_page: OpenPage) -> None:
@@ -38,7 +38,7 @@ async def test_a_ratio_of_nothing_is_a_dash(stage: Stage, open_page: OpenPage) -
     vip = tile(await open_page(), "vip")
     for name in ("service_level", "abandonment", "live", "speed_of_answer", "longest_wait"):
         await expect(field(vip, name)).to_have_text(DASH)
-    await expect(field(vip, "answered_of_offered")).to_have_text("0 of 0")
+    await expect(field(vip, "answered_of_ended")).to_have_text("0 of 0")
     await expect(field(vip, "level")).to_have_text("Quiet")
 
 
@@ -87,7 +87,7 @@ JUDGED: list[tuple[dict[str, Any], str, str]] = [
     (
         {"queue_length": 30, "abandonment_rate": 0.06, "promise": {"queue_length_limit": 10}},
         "breach",
-        "too many waiting, 1 more",
+        "too many waiting, abandonment",
     ),
     ({"service_level": {"answered_of_offered": 0.1}, "promise": {"open": False}}, "closed", ""),
 ]
@@ -161,14 +161,14 @@ async def test_breaches_are_announced_once_and_again_after_they_ended(stage: Sta
 
 
 async def test_the_top_shows_all_queues_the_levels_and_the_agents(stage: Stage, open_page: OpenPage) -> None:
-    total = everything(queue_length=1_234, abandonment_rate=None, offered=5_000, answered=4_321)
+    total = everything(queue_length=1_234, abandonment_rate=None, offered=5_000, answered=4_321, abandoned=679)
     stage.show(snapshot(row("a", abandonment_rate=0.2), row("b"), row("c"), total=total))
     page = await open_page("?queues=a,b,c")
     totals = page.locator("#totals")
     await expect(field(totals, "queue_length")).to_have_text("1,234")
     await expect(field(totals, "service_level")).to_have_text("90.0%")
     await expect(field(totals, "abandonment")).to_have_text(DASH)
-    await expect(field(totals, "answered_of_offered")).to_have_text("4,321 of 5,000")
+    await expect(field(totals, "answered_of_ended")).to_have_text("4,321 of 5,000")
     await expect(page.locator("#levels li:visible")).to_have_text(["1Breach", "2OK"])
     await expect(field(page.locator("#agents"), "staffed")).to_have_text("9 signed in")
     await expect(page.locator('#agents li[data-state="on_contact"]')).to_have_text("5on contact")
