@@ -53,12 +53,16 @@ class Pipeline:
         self.add_worker()
         self.board.start()
 
-    def add_worker(self) -> Server:
-        """Start one more worker; it counts once the group has given it partitions."""
-        worker = self._server(f"worker-{len(self.workers)}", lambda: True)
+    def add_worker(self, **environment: str) -> Server:
+        """Start one more worker, with settings of its own; it counts once the group has given it partitions."""
+        worker = self._server(f"worker-{len(self.workers)}", lambda: True, **environment)
         self.workers.append(worker)
         worker.start()
         return worker
+
+    def spare_worker(self) -> Server:
+        """Return a worker that its caller starts and ends."""
+        return self._server("worker-spare", lambda: True)
 
     def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run ``callwatch`` with this pipeline's settings."""
@@ -99,12 +103,13 @@ class Pipeline:
         for server in (*self.workers, self.board):
             server.kill()
 
-    def _server(self, name: str, ready: Callable[[], bool]) -> Server:
+    def _server(self, name: str, ready: Callable[[], bool], **environment: str) -> Server:
         role = name.split("-", maxsplit=1)[0]
         directory = self.directory / name
         directory.mkdir(parents=True)
         command = [sys.executable, "-m", "agents.cli", role]
-        return Server(name, ["env", *(f"{k}={v}" for k, v in self.environment.items()), *command], directory, ready)
+        settings = {**self.environment, **environment}
+        return Server(name, ["env", *(f"{k}={v}" for k, v in settings.items()), *command], directory, ready)
 
     def _serves(self) -> bool:
         try:

@@ -65,6 +65,11 @@ class Server:
         assert self._child is not None
         return self._child.pid
 
+    @property
+    def ended(self) -> bool:
+        """Tell whether the process, once started, has ended without being asked to."""
+        return self._child is not None and self._child.poll() is not None
+
     def launch(self) -> None:
         """Start the process without waiting for it."""
         with self.log.open("ab") as output:
