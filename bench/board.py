@@ -1,0 +1,130 @@
+"""The board at its largest: /metrics of 1,000 queues, what else waits meanwhile, and hundreds of wallboards."""
+
+import asyncio
+import sys
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from statistics import quantiles
+from time import monotonic
+from typing import Any, Final
+
+import httpx
+import msgspec
+from redis import Redis
+
+from agents.embedded.local import LOOPBACK
+from bench.load import even
+from bench.machine import SERVERS_CORE, WORKER_CORE, cpu_seconds, pin
+from bench.throughput import PARTITIONS, backlog, offsets, pipeline_of
+from tests.harness.kafka import KafkaCluster
+from tests.harness.pipeline import Pipeline, wait_until
+from tests.harness.redis import RedisServer
+
+Row = dict[str, Any]
+
+SCRAPES: Final = 10
+EVENTS: Final = 100_000
+#: Between one look at /healthz and the next.
+LOOK_S: Final = 0.01
+LISTENING_S: Final = 15
+
+
+def measure(kafka: KafkaCluster, redis: RedisServer, directory: Path, queues: int, wallboards: int) -> list[Row]:
+    """Return the rows of a board that has ``queues`` queues and as many wallboards."""
+    redis.flush()
+    load = backlog(kafka, "bench-board", list(even(EVENTS, queues, 1_000, 1_000)))
+    pipeline = pipeline_of(kafka, redis, load.name, directory, CALLWATCH_STREAMS="1000")
+    client = Redis.from_url(redis.url)
+    try:
+        pipeline.start()
+        pin(pipeline.board.pid, WORKER_CORE)
+        wait_until(lambda: offsets(client, PARTITIONS) >= load.events, 300, "the backlog is read")
+        pin(pipeline.workers[0].pid, SERVERS_CORE)
+        return asyncio.run(_exposition(pipeline, queues)) + asyncio.run(_wallboards(pipeline, queues, wallboards))
+    finally:
+        pipeline.stop()
+
+
+async def _exposition(pipeline: Pipeline, queues: int) -> list[Row]:
+    async with httpx.AsyncClient(base_url=f"http://{LOOPBACK}:{pipeline.port}", timeout=60) as client:
+        took: list[float] = []
+        stalls: list[float] = []
+        looking = asyncio.create_task(_look(client, stalls))
+        samples = 0
+        for _ in range(SCRAPES):
+            before = cpu_seconds(pipeline.board.pid)
+            text = (await client.get("/metrics")).text
+            took.append(cpu_seconds(pipeline.board.pid) - before)
+            samples = sum(1 for line in text.splitlines() if not line.startswith("#"))
+            await asyncio.sleep(0.3)
+        looking.cancel()
+        with suppress(asyncio.CancelledError):
+            await looking
+    what = f"/metrics with {queues:,} queues, {samples:,} samples"
+    return [
+        {
+            "what": f"{what}, CPU",
+            "goal": 0.25,
+            "below": True,
+            "measured": round(sorted(took)[SCRAPES // 2], 3),
+            "unit": "s",
+        },
+        {"what": "the longest wait of /healthz meanwhile", "measured": round(max(stalls), 3), "unit": "s"},
+    ]
+
+
+async def _look(client: httpx.AsyncClient, stalls: list[float]) -> None:
+    while True:
+        began = monotonic()
+        await client.get("/healthz")
+        stalls.append(monotonic() - began)
+        await asyncio.sleep(LOOK_S)
+
+
+async def _wallboards(pipeline: Pipeline, queues: int, wallboards: int) -> list[Row]:
+    delays: list[float] = []
+    clients = [asyncio.create_task(_listen(pipeline.port, delays)) for _ in range(wallboards)]
+    await asyncio.sleep(5)
+    delays.clear()
+    began, before = monotonic(), cpu_seconds(pipeline.board.pid)
+    await asyncio.sleep(LISTENING_S)
+    cpu = (cpu_seconds(pipeline.board.pid) - before) / (monotonic() - began)
+    for client in clients:
+        client.cancel()
+    failed = [found for found in await asyncio.gather(*clients, return_exceptions=True) if isinstance(found, Exception)]
+    if failed:
+        print(f"  {len(failed)} wallboards were cut off: {failed[0]!r}", file=sys.stderr)
+    what = f"{wallboards} wallboards of {queues:,} queues"
+    p99 = quantiles(delays, n=100)[98] if len(delays) > 1 else float("inf")
+    return [
+        {
+            "what": f"{what}, age of a snapshot on arrival, p99",
+            "goal": 1.0,
+            "below": True,
+            "measured": round(p99, 3),
+            "unit": "s",
+        },
+        {"what": f"{what}, core used", "goal": 0.5, "below": True, "measured": round(cpu, 3), "unit": "cores"},
+        {"what": f"{what}, snapshots received", "measured": len(delays), "unit": ""},
+    ]
+
+
+class _Time(msgspec.Struct):
+    time: str
+
+
+async def _listen(port: int, delays: list[float]) -> None:
+    """Note how long after its own time each snapshot has come whole."""
+    reader, writer = await asyncio.open_connection(LOOPBACK, port, limit=2**24)
+    writer.write(f"GET /api/v1/stream?window=5m HTTP/1.1\r\nHost: {LOOPBACK}:{port}\r\n\r\n".encode())
+    decode = msgspec.json.Decoder(_Time).decode
+    try:
+        while line := await reader.readuntil(b"\n"):
+            if line.startswith(b"data:"):
+                # Only the beginning: hundreds of whole snapshots a second would measure this side.
+                head = line[5:200].split(b",", 1)[0].strip() + b"}"
+                made = datetime.fromisoformat(decode(head).time)
+                delays.append((datetime.now(UTC) - made).total_seconds())
+    finally:
+        writer.close()
