@@ -8,14 +8,16 @@ ARGS ?=
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help up test check bench faults lock clean packages jars python
+.PHONY: help up test check bench faults soak fuzz lock clean packages jars python
 
 help:
 	@echo "make up      a call center on this machine: Kafka, Redis, simulator, wallboard; Ctrl-C ends it"
 	@echo "make test    what CI runs: check, then all tests; installs what is missing (apt, as root or by sudo)"
 	@echo "make check   format, lint, types, layering, generated documents"
 	@echo "make bench   the benchmarks, with their ratios against named peers"
-	@echo "make faults  the fault tests alone: kills, pauses, lost data"
+	@echo "make faults  200 faults in a row: kills, pauses, cuts, lost data; about 45 minutes"
+	@echo "make soak    ten times the load of the memory tests"
+	@echo "make fuzz    a million inputs for the decoder and the counting, guided by coverage"
 	@echo "make lock    requirements.lock from pyproject.toml; ARGS=--upgrade for the newest"
 	@echo "make clean   remove what these commands made in this folder"
 
@@ -37,7 +39,16 @@ bench: $(INSTALLED)
 	$(BIN)/python -m bench $(ARGS)
 
 faults: packages $(INSTALLED) jars
-	$(BIN)/pytest tests/faults $(ARGS)
+	$(BIN)/python -m tests.faults $(ARGS)
+
+soak: packages $(INSTALLED) jars
+	SOAK=10 $(BIN)/pytest tests/integration/test_memory.py -s --timeout 3600 $(ARGS)
+
+# The fuzzer has no wheel for every Python that callwatch runs on, so it is not in the lock.
+fuzz: $(INSTALLED)
+	$(BIN)/pip install --quiet --disable-pip-version-check "atheris>=3,<4"
+	$(BIN)/python -m tests.fuzz decode --runs 700000
+	$(BIN)/python -m tests.fuzz count --runs 300000
 
 # The universal lock holds for every Python from 3.11 on and every platform, and names no registry.
 # What is installed may be behind pyproject.toml: it only has to have uv.
@@ -54,9 +65,9 @@ clean:
 packages:
 	@.ci/packages
 
-# Apache Kafka, before pytest's clock runs. A test that does not get it says why.
+# Apache Kafka, before pytest's clock runs. Without it this says why, the tests that need it are skipped, and CI fails.
 jars: $(INSTALLED)
-	@$(BIN)/python -m tests.harness.jars >/dev/null 2>&1 || true
+	@$(BIN)/python -m tests.harness.jars
 
 python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \

@@ -60,9 +60,10 @@ def markdown() -> str:
         "",
         "Made from `streams/events.py` by `callwatch schema --write`.",
         "",
-        f"One JSON object per Kafka message, UTF-8, at most {ev.MAX_BYTES:,} bytes. `time` is RFC 3339 with an offset:",
-        "when it happened. What is finer than a millisecond is cut off. Unknown fields are ignored; a message that",
-        "breaks the contract goes to the dead-letter topic with its reason.",
+        f"One JSON object per Kafka message, UTF-8, at most {ev.MAX_BYTES:,} bytes. Each has the `type` that its",
+        "section is named after. `time` is when it happened, RFC 3339 with an offset, from 1970 on; what is finer",
+        "than a millisecond is cut off. Unknown fields are ignored; a message that breaks the contract goes to the",
+        "dead-letter topic with its reason.",
         "",
         "| topic | message key | carries |",
         "| --- | --- | --- |",
@@ -72,12 +73,10 @@ def markdown() -> str:
         # A few words for many types: all of a contact go to either of two topics.
         carried = ", ".join(dict.fromkeys(f"[{_family(kind)}.*](#{_family(kind)})" for kind in kinds))
         lines.append(f"| {topic} | {keys} | {carried} |")
-    families: dict[str, list[type[ev.Envelope]]] = {}
-    for kind in ev.TYPE_OF:
-        families.setdefault(_family(kind), []).append(kind)
-    for family, kinds in families.items():
-        lines += ["", f"## {family}", ""]
-        lines += [line for kind in kinds for line in (*_section(kind), "")][:-1]
+    for family in dict.fromkeys(map(_family, ev.TYPE_OF)):
+        lines += ["", f"## {family}"]
+        for kind in ev.TYPE_OF:
+            lines += ["", *_section(kind)] if _family(kind) == family else []
     lines += ["", "## Reasons of dead letters", "", "| reason | means |", "| --- | --- |"]
     lines += [f"| {reason} | {meaning} |" for reason, meaning in ev.REASONS.items()]
     return "\n".join(lines) + "\n"
@@ -136,17 +135,12 @@ def _value(schema: Mapping[str, Any]) -> str:
         return "one of " + ", ".join(f"`{word}`" for word in schema["enum"])
     if schema["type"] == "array":
         return f"list, each: {_value(schema['items'])}"
-    limits = [f"{word} {schema[limit]}" for limit, word in _LIMITS.items() if limit in schema]
-    text = "time, RFC 3339 with an offset" if schema.get("format") == "date-time" else schema["type"]
-    return ", ".join([text, *limits])
+    if schema.get("format") == "date-time":
+        return "time, RFC 3339 with an offset"
+    if "maxLength" in schema:
+        return f"string, {schema.get('minLength', 0)} to {schema['maxLength']} characters"
+    return f"{schema['type']}, at least {schema['minimum']}" if "minimum" in schema else str(schema["type"])
 
-
-_LIMITS: Final = {
-    "minLength": "length at least",
-    "maxLength": "length at most",
-    "minimum": "at least",
-    "maximum": "at most",
-}
 
 #: Of the examples: what fields hold, unless the type or its family has something else, and what is shown though not
 #: required.
