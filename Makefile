@@ -26,7 +26,7 @@ up: $(INSTALLED)
 
 test: packages $(INSTALLED) jars
 	$(MAKE) check
-	$(BIN)/pytest $(ARGS)
+	$(BIN)/pytest -n 2 --dist loadfile --durations 20 $(ARGS)
 
 check: $(INSTALLED)
 	$(BIN)/ruff format --check .

@@ -13,7 +13,7 @@ from tests.harness.redis_pair import RedisPair
 SEED = 3
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def brokers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaCluster]:
     """Three brokers, each behind a proxy."""
     kafka = KafkaCluster(tmp_path_factory.mktemp("brokers"), brokers=3, proxied=True)
@@ -24,14 +24,14 @@ def brokers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaCluster]:
         kafka.kill()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def site(brokers: KafkaCluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """A Redis with a replica, three workers, a board."""
     directory = tmp_path_factory.mktemp("pair")
     yield from lasting(Site(brokers, RedisPair(directory), "faults-pair", directory / "site", SEED))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def clustered(brokers: KafkaCluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """A Redis Cluster with replicas, three workers, a board."""
     directory = tmp_path_factory.mktemp("cluster")

@@ -19,7 +19,9 @@ from agents.embedded.process import bound, tail
 # A bound child dies with the thread that started it, and a test may call start() from a thread of its own.
 _SPAWNER = ThreadPoolExecutor(max_workers=1, thread_name_prefix="spawner")
 # Below the range from which the kernel takes ports for outgoing connections: a killed server gets its port back.
-_PORTS = iter(range(20_000 + os.getpid() % 50 * 200, 32_000))
+# Each of the two processes that share the tests has its own half.
+_HALF = 20_000 + int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 2 * 6_000
+_PORTS = iter(range(_HALF + os.getpid() % 20 * 100, _HALF + 6_000))
 
 
 def free_port() -> int:
@@ -31,7 +33,7 @@ def free_port() -> int:
             except OSError:
                 continue
             return port
-    raise RuntimeError("no free port below 32000")
+    raise RuntimeError("no free port is left to this run")
 
 
 def accepts(port: int) -> bool:

@@ -56,7 +56,7 @@ def send_calls(kafka: str, topic: str, contacts: range, *, padding: int = 0, par
         for number in contacts:
             name = f"c{number}"
             event = {"id": f"{name}-queued", "type": "contact.queued", "time": BEGAN.isoformat(), "contact_id": name}
-            event |= {"channel": "voice", "queue": "sales", "source": "x" * padding}
+            event |= {"channel": "voice", "queue": "sales", "padding": "x" * padding}
             producer.send(topic, json.dumps(event).encode(), name.encode(), partition=partition)
         producer.flush(300)
     finally:
