@@ -177,6 +177,7 @@ async def test_line_breaks_in_a_query_make_no_header(client: httpx.AsyncClient) 
 @pytest.mark.parametrize(
     ("token", "status", "said"),
     [("wrong", 401, "not known"), ("", 401, "not known"), (SECRET["metrics"], 403, "opens /metrics alone")],
+    ids=["wrong", "empty", "not for this"],
 )
 async def test_a_login_that_fails_says_why_and_gives_no_cookie(
     token: str, status: int, said: str, client: httpx.AsyncClient
