@@ -220,6 +220,7 @@ class Follower:
             _note_newest(newest, partition, found.fine)
         self.model, self._cursors, self._newest = model, cursors, newest
         self._broken, self._away = False, {}
+        self._behind_since = None
         for gone in self.beats.keys() - cursors.keys():
             del self.beats[gone], self._beat_seen[gone]
 

@@ -225,16 +225,9 @@ class Collector:
         shares = (((window,), occupancy(model, window, now)) for window in self._windows)
         yield _gauge("callcenter_occupancy_ratio", shares)
 
-    def _pipeline(self) -> Iterator[Metric]:
-        stats, beats, health = self._follower.model.stats, self._follower.beats, self._follower.health()
+    def _counted(self, stats: Mapping[str, Mapping[str, int]]) -> Iterator[Metric]:
         yield _counter("callwatch_events", _by_topic(stats, "event:"))
         yield _counter("callwatch_dead_letters", _by_topic(stats, "dead:"))
-        ages = self._follower.ages()
-        lags = {name: beat.lag_ms / SECOND_MS + max(0, ages[name] - 2) for name, beat in sorted(beats.items())}
-        yield _gauge("callwatch_event_lag_seconds", ((_labels(name), lag) for name, lag in lags.items()))
-        marks = ((_labels(name), beat.watermark / SECOND_MS) for name, beat in sorted(beats.items()) if beat.watermark)
-        yield _gauge("callwatch_last_event_timestamp_seconds", marks)
-        yield _gauge("callwatch_worker_age_seconds", ((_labels(name), age) for name, age in sorted(ages.items())))
         everything = _summed(stats)
         commits = [(int(n[len("commit:") :]), count) for n, count in everything.items() if n.startswith("commit:")]
         buckets = cumulative(commits, COMMIT_BOUNDS_MS)
@@ -242,6 +235,17 @@ class Collector:
         yield histogram(spec, [histogram_series(spec, (), buckets, took)])
         yield _counter("callwatch_commits_refused", [((), everything.get("refused", 0))])
         yield _counter("callwatch_offset_resets", [((), everything.get("offset_resets", 0))])
+
+    def _pipeline(self) -> Iterator[Metric]:
+        beats, health = self._follower.beats, self._follower.health()
+        if self._follower.whole:
+            yield from self._counted(self._follower.model.stats)
+        ages = self._follower.ages()
+        lags = {name: beat.lag_ms / SECOND_MS + max(0, ages[name] - 2) for name, beat in sorted(beats.items())}
+        yield _gauge("callwatch_event_lag_seconds", ((_labels(name), lag) for name, lag in lags.items()))
+        marks = ((_labels(name), beat.watermark / SECOND_MS) for name, beat in sorted(beats.items()) if beat.watermark)
+        yield _gauge("callwatch_last_event_timestamp_seconds", marks)
+        yield _gauge("callwatch_worker_age_seconds", ((_labels(name), age) for name, age in sorted(ages.items())))
         yield _gauge("callwatch_up", [((), float(not health.stale))])
         yield _gauge("callwatch_store_reachable", [((), float(health.store_reachable))])
         yield _gauge("callwatch_workers_alive", [((), float(bool(ages) and self._follower.alive))])

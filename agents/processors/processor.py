@@ -161,6 +161,8 @@ class Processor:
         A Kafka that has not answered for ``silent_s`` is not one that has nothing: the watermark waits and the lag
         grows until it is heard again. Then the time is made up for, if nothing had come in it.
         """
+        if self._lock.locked():
+            return  # a commit is a sign of life too; and by its end it may long not be so what Kafka says now
         async with self._lock:
             if self._is_no_ones:
                 return

@@ -5,17 +5,15 @@ import random
 from collections.abc import Collection
 from typing import Any
 
-import msgspec
 import pytest
 
-from agents.processors import insistence, processor
 from agents.processors.insistence import RevokedError
 from agents.processors.processor import Context, Processor, RefusedError
 from agents.store import Beat, Commit, Head, Loaded, StoreError
 from agents.store.memory import MemoryStore
-from streams.measures import Histogram, Measure, bin_of
+from streams.measures import Measure
 from streams.partition import Limits
-from streams.policy import DAY_MS, HOUR_MS, Policies, Promise
+from streams.policy import DAY_MS, HOUR_MS
 from streams.windows import Buckets
 from tests.unit.counted import (
     NAME,
@@ -32,6 +30,8 @@ from tests.unit.counted import (
     record,
     totals_of,
 )
+
+pytestmark = pytest.mark.usefixtures("steady")
 
 
 class CrashError(Exception):
@@ -78,15 +78,6 @@ class ShakyStore(MemoryStore):
     async def beat(self, partition: str, base: Head, beat: Beat) -> bool:
         noted: bool = await self._shaken(super().beat(partition, base, beat))
         return noted
-
-
-@pytest.fixture(autouse=True)
-def steady(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    """A steady clock in ms that stands until it is set, and no waits between tries."""
-    clock = Clock(0)
-    monkeypatch.setattr(processor, "monotonic", lambda: clock() / 1000)
-    monkeypatch.setattr(insistence, "WAITS_S", (0.0, 0.0))
-    return clock
 
 
 def a_day(calls: int, seed: int = 1) -> list[FakeRecord]:
@@ -357,35 +348,3 @@ async def test_dead_letters_are_sent_before_the_commit_and_the_rest_counts() -> 
         "dead:wrong_key": 1,
     }
     assert (await totals_of(store))[Measure.HANDLED] == 1
-
-
-async def test_what_is_taken_back_after_a_promise_has_changed_is_what_was_counted() -> None:
-    store, office = MemoryStore(), Office()
-    answered = [record(0, "queued", "c1", 0, queue="sales"), record(1, "answered", "c1", 15_000, agent_id="a")]
-    await (await processor_of(context_of(store, office))).process(answered, 2)
-    assert (await totals_of(store))[Measure.ANSWERED_WITHIN_TARGET] == 1
-    stricter = Policies(queues={"sales": Promise(threshold_ms=10_000)})
-    counting = await processor_of(msgspec.structs.replace(context_of(store, office), policies=stricter))
-    await counting.process([record(2, "abandoned", "c1", 4_000)], 3)
-    row = {measure: amount for measure, amount in (await totals_of(store)).items() if amount}
-    assert row == {
-        Measure.OFFERED: 1,
-        Measure.ABANDONED: 1,
-        Measure.ABANDONED_WITHIN_TARGET: 1,
-        Measure.SHORT_ABANDONED: 1,
-        Measure.WAIT_ABANDONED_MS: 4_000,
-        Histogram.WAIT_ABANDONED + bin_of(4_000): 1,
-    }
-
-
-async def test_open_contacts_are_judged_anew_once_when_a_promise_has_changed(steady: Clock) -> None:
-    store, office = MemoryStore(), Office()
-    answered = [record(0, "queued", "c1", 0, queue="sales"), record(1, "answered", "c1", 15_000, agent_id="a")]
-    await (await processor_of(context_of(store, office))).process(answered, 2)
-    stricter = Policies(queues={"sales": Promise(threshold_ms=10_000)})
-    for _ in range(2):
-        counting = await processor_of(msgspec.structs.replace(context_of(store, office), policies=stricter))
-        await counting.tick(2)
-        steady.at += 1_000
-        assert (await totals_of(store)).get(Measure.ANSWERED_WITHIN_TARGET, 0) == 0
-    assert (await totals_of(store))[Measure.ANSWERED] == 1
