@@ -44,9 +44,8 @@ faults: packages $(INSTALLED) jars
 soak: packages $(INSTALLED) jars
 	SOAK=10 $(BIN)/pytest tests/integration/test_memory.py -s --timeout 3600 $(ARGS)
 
-# The fuzzer has no wheel for every Python that callwatch runs on, so it is not in the lock.
+# Its fuzzer, atheris, has no wheel for every Python that callwatch runs on, so it is not in the lock; this says so.
 fuzz: $(INSTALLED)
-	$(BIN)/pip install --quiet --disable-pip-version-check "atheris>=3,<4"
 	$(BIN)/python -m tests.fuzz decode --runs 700000
 	$(BIN)/python -m tests.fuzz count --runs 300000
 
