@@ -4,29 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from config.errors import UsageError
-from config.settings import (
-    load_settings,
-)
-
-#: Its blanks are part of it.
-HORSE = " correct horse "
-FILES = ("CALLWATCH_KAFKA_CA_FILE", "CALLWATCH_KAFKA_CERT_FILE", "CALLWATCH_KAFKA_KEY_FILE")
-SASL = {
-    "CALLWATCH_KAFKA_SECURITY": "sasl_ssl",
-    "CALLWATCH_KAFKA_USERNAME": "marie",
-    "CALLWATCH_KAFKA_PASSWORD": "hunter2",
-}
-
-
-UNUSED = {"CALLWATCH_KAFKA_USERNAME": "marie", "CALLWATCH_KAFKA_PASSWORD": "hunter2"}
-
-
-def refusal(environ: dict[str, str], **overrides: object) -> str:
-    """Return what the user is told."""
-    with pytest.raises(UsageError) as caught:
-        load_settings(environ, **overrides)
-    return str(caught.value)
+from config.settings import load_settings
+from tests.unit.test_settings import FILES, HORSE, SASL, refusal
 
 
 def test_secrets_do_not_show() -> None:
