@@ -225,7 +225,7 @@ def test_an_interrupted_replay_says_how_to_go_on(broker: Broker, number: signal.
 
 def test_a_broker_that_stops_answering_holds_up_no_end(broker: Broker, tmp_path: Path) -> None:
     file = tmp_path / "events.jsonl"
-    file.write_bytes(b"\n".join(line(contact, 0) for contact in range(400_000)))
+    file.write_bytes(b"\n".join([line(contact, 0) for contact in range(100_000)] * 10))
     process = replaying(str(file), broker.address, "max")
     time.sleep(4)  # by then it sends, also where other tests want the same cores
     broker.process.send_signal(signal.SIGSTOP)
