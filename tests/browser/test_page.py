@@ -41,7 +41,8 @@ async def test_the_window_chooser_asks_for_another_window_and_keeps_it(stage: St
     stage.show(snapshot(row()))
     page = await open_page()
     await expect(page.get_by_label("5 min", exact=True)).to_be_checked()
-    await page.get_by_label("15 min", exact=True).check()
+    async with page.expect_response("**/api/v1/stream?window=15m*"):
+        await page.get_by_label("15 min", exact=True).check()
     await expect(page.get_by_label("15 min", exact=True)).to_be_checked()
     await expect(page.locator("body")).to_have_attribute("data-freshness", "live")
     assert "window=15m" in page.url
@@ -54,7 +55,8 @@ async def test_the_window_chooser_works_from_the_keyboard(stage: Stage, open_pag
     stage.show(snapshot(row()))
     page = await open_page()
     await page.get_by_label("5 min", exact=True).focus()
-    await page.keyboard.press("ArrowRight")
+    async with page.expect_response("**/api/v1/stream?window=15m*"):
+        await page.keyboard.press("ArrowRight")
     await expect(page.get_by_label("15 min", exact=True)).to_be_checked()
     await expect(page.locator("body")).to_have_attribute("data-freshness", "live")
     assert stage.windows_asked[-1] == "15m"

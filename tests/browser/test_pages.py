@@ -166,9 +166,11 @@ async def test_the_report_asks_in_the_call_centers_time_and_shows_every_row(stag
     assert "from=2026-11-23T08%3A00%3A00.000Z&to=2026-11-23T09%3A00%3A00.000Z&interval=30m" in stage.asked[-1]
     await page.get_by_label("Interval").select_option("1d")
     await page.get_by_label("Queue").select_option("sales")
-    await page.get_by_role("button", name="Show").click()
-    await expect(page.locator("#result")).to_have_text("6 rows")
+    async with page.expect_response("**/api/v1/intervals*") as answered:
+        await page.get_by_role("button", name="Show").click()
+    await answered.value
     assert stage.asked[-1].endswith("interval=1d&queue=sales")
+    await expect(page.locator("#result")).to_have_text("6 rows")
 
 
 async def test_the_csv_has_the_rows_and_no_formula_for_a_spreadsheet_to_run(
