@@ -42,6 +42,53 @@ class Measure(IntEnum):
     MOMENTS_MS = 20
     STATE_ENTERED = 21  # agents
     STATE_EXITED = 22  # agents
+    FIRST_RESPONSES = 23  # contacts in which a person wrote a first line
+    FIRST_RESPONSE_MS = 24
+    RESPONSES = 25  # lines of customers that a person answered
+    RESPONSE_MS = 26
+    OFFERED_TO_AGENT = 27  # times that an agent's phone rang
+    DECLINED = 28  # times that the agent did not take it
+    STARTED = 29  # contacts
+    BOT_CONTACTS = 30  # contacts in which a bot wrote
+    BOT_HANDED_OVER = 31  # of them, those that went on to a queue
+    LEFT_AFTER_BOT = 32  # of them, those that ended after a bot's line and asked for nobody
+    OPENED = 40  # contacts
+    CLOSED = 41  # contacts
+    RESOLVED = 42  # contacts, those settled now
+    REOPENED = 43  # times
+    AUTOMATED = 44  # contacts resolved with no person taking part
+    RESOLUTION_MS = 45
+    SINGLE_REPLY = 46  # contacts resolved with one reply of one person
+    FIRST_CONTACT = 47  # resolved contacts whose customer has not come back on the subject so far
+    FINAL = 48  # resolved contacts whose window to come back has passed
+    FIRST_CONTACT_FINAL = 49  # of them, those whose customer did not come back in it
+    CAME_BACK_DAY = 50  # contacts followed by another of the customer within a day
+    CAME_BACK_WEEK = 51  # within a week
+    REPEATED = 52  # contacts in which the customer talked to more than one agent
+    CONVERTED = 53  # contacts followed by an order of the customer
+    ORDERS = 54
+    REVENUE_CENTS = 55
+    COST_CENTS = 56  # as contact.resolved tells it
+    CUSTOMERS_JOINED = 57
+    CUSTOMERS_LEFT = 58
+    CSAT_ANSWERS = 70
+    CSAT_TOP = 71  # the top two of five
+    CSAT_MILLI = 72  # the sum of scores on 1..5, in thousandths
+    NPS_ANSWERS = 73
+    NPS_PROMOTERS = 74  # 9 and 10
+    NPS_DETRACTORS = 75  # 0 to 6
+    NPS_FROM_ONE = 76  # answers on a scale that begins at 1
+    CES_ANSWERS = 77
+    CES_MILLI = 78  # the sum of scores as a share of the way from worst to best, in thousandths
+    CES_TOP = 79  # the upper two of five, the upper three of seven
+    ESAT_ANSWERS = 80
+    ESAT_TOP = 81
+    ESAT_MILLI = 82
+    REVIEWS = 83
+    REVIEW_MILLI = 84  # the sum of scores as a share of the scale, in thousandths
+    REVIEW_SQUARES = 85  # the sum of their squares, in millionths
+    TO_STANDARD = 86  # reviews at or above the standard
+    ADHERED_MS = 90  # scheduled time of agents spent in a state of work
 
 
 class Histogram(IntEnum):
@@ -50,6 +97,9 @@ class Histogram(IntEnum):
     WAIT_ANSWERED = 1_000
     WAIT_ABANDONED = 2_000
     HANDLE_TIME = 3_000
+    FIRST_RESPONSE = 4_000
+    RESPONSE = 5_000
+    RESOLUTION = 6_000
 
 
 LEFT: Final = tuple(measure for measure in Measure if measure.name.startswith("LEFT_"))

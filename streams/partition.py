@@ -52,6 +52,8 @@ class Change(msgspec.Struct):
     watermark: int | None = None
     #: fine bucket -> place -> what to add
     deltas: Buckets = {}
+    #: interval -> place -> what to add, of places told apart by agent or subject: kept by the interval alone
+    aside: Buckets = {}
     #: id -> its packed state, or None where it is no longer open
     open: dict[str, bytes | None] = {}
     #: id -> what the board shows of it, or None where there is nothing to show
