@@ -20,6 +20,7 @@ from agents.board.model import Model
 from agents.board.web import Board
 from agents.processors.batches import BatchApp
 from agents.processors.ledger import Retention
+from agents.processors.outbox import KafkaPost
 from agents.processors.processor import Context, wall_clock
 from agents.processors.topics import make_topics
 from agents.processors.worker import KafkaOffice, Worker, faust_app, topic_name
@@ -160,8 +161,16 @@ async def run_worker(settings: Settings) -> int:
         credentials=_credentials(settings),
     )
     office = KafkaOffice(app, topic_name(settings.topic_prefix, ev.DEAD_LETTERS))
-    retention = Retention(settings.fine_retention_ms, settings.interval_retention_ms, settings.remember_ms)
-    Worker(app, Context(store, office, policies, settings.limits(), retention), settings.topic_prefix)
+    post = KafkaPost(app, topic_name(settings.topic_prefix, ev.CUSTOMERS))
+    retention = Retention(
+        settings.fine_retention_ms,
+        settings.interval_retention_ms,
+        settings.remember_ms,
+        settings.days_retention_ms,
+        settings.settling_ms,
+        policies.zone,
+    )
+    Worker(app, Context(store, office, post, policies, settings.limits(), retention), settings.topic_prefix)
     trouble = await _run_until_asked(app)
     with suppress(Exception):
         async with asyncio.timeout(STOP_WITHIN_S):

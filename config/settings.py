@@ -61,6 +61,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     future_ms: int = MINUTE_MS
     fine_retention_ms: int = 2 * HOUR_MS
     interval_retention_ms: int = 35 * DAY_MS
+    days_retention_ms: int = 400 * DAY_MS
     unlisted_queues: int = 200
     windows: tuple[str, ...] = ("1m", "5m", "15m", "30m", "1h")
     clock: Clock = "wall"
@@ -194,6 +195,7 @@ VARIABLES: Final = (
     Variable("future_ms", _positive_duration, "an event further ahead of now than this is refused"),
     Variable("fine_retention_ms", _positive_duration, "how long 10 s buckets are kept, which make the windows"),
     Variable("interval_retention_ms", _positive_duration, "how long 15 min intervals are kept, which make the reports"),
+    Variable("days_retention_ms", _positive_duration, "how long days are kept, which make quarters and years"),
     Variable("unlisted_queues", whole(0, 100_000), "as many queues that the queues file lacks keep their own name"),
     Variable("windows", _windows, "the rolling windows, comma separated, each a multiple of 10s"),
     Variable(
@@ -315,6 +317,7 @@ def _wrong_times(settings: Settings) -> Iterator[str]:
     for name, value, least, why in (
         ("FINE_RETENTION", settings.fine_retention_ms, window + settings.settling_ms, "longest window + settling time"),
         ("INTERVAL_RETENTION", settings.interval_retention_ms, SHORTEST_INTERVAL_RETENTION_MS, "longest day"),
+        ("DAYS_RETENTION", settings.days_retention_ms, settings.remember_ms + 2 * DAY_MS, "REMEMBER + 2 days"),
         ("REMEMBER", settings.remember_ms, settings.settling_ms, "settling time"),
     ):
         if value < least:

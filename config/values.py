@@ -2,6 +2,8 @@
 
 import re
 from collections.abc import Callable, Collection
+from datetime import date
+from decimal import Decimal
 from pathlib import Path
 from typing import Final, TypeVar
 from urllib.parse import SplitResult, parse_qsl, urlsplit
@@ -44,6 +46,25 @@ def one_of(words: Collection[str]) -> Callable[[str], str]:
         return text
 
     return parse
+
+
+def ratio(text: str) -> float:
+    """Return a share from 0 to 1 of what is written as ``80 %`` or ``0.8``."""
+    found = re.fullmatch(r"([0-9]{1,9}(?:\.[0-9]{1,9})?) ?(%?)", text)
+    share = Decimal(found[1]) / (100 if found[2] else 1) if found else None
+    if share is None or share > 1:
+        raise UsageError(f'"{text}" is not a ratio; write 80 % or 0.8')
+    return float(share)
+
+
+def iso_date(text: str) -> str:
+    """Return ``text`` if it is a date such as 2027-12-25."""
+    try:
+        if date.fromisoformat(text).isoformat() == text:
+            return text
+    except ValueError:
+        pass
+    raise UsageError(f'"{text}" is not a date; write one such as 2027-12-25')
 
 
 def read(label: str, parse: Callable[[str], T], text: str) -> T:

@@ -10,6 +10,10 @@ The state of a contact is the set of its events; its facts are a pure function o
    Any later exit takes it back.
 5. A new event changes the facts by ``facts(with it) - facts(without it)``. An event later than all before
    it is one step of the walk, which gives the same answer; an event already seen changes nothing.
+6. Lines, rings and what is said of the matter (``ANYTIME``) move no contact. A person's first line answers what
+   asked first, the entry into a queue or a line of the customer; any line of a person answers the first line of
+   the customer that no person has answered since. Bots answer nobody, and are counted apart.
+7. What a contact does that has been to no queue counts at (channel, "@channel").
 
 Times are milliseconds since 1970, durations milliseconds.
 """
@@ -19,47 +23,23 @@ from collections.abc import Callable, Iterable
 from enum import IntEnum
 from typing import Final
 
-from streams import events as ev
+from streams.kinds import QUEUED, Kind
 
 #: Where a fact counts: queue and channel.
 Place = tuple[str, str]
 
+
+def is_aside(place: Place) -> bool:
+    """Tell whether a place is none of a queue: (agent, "@agent"), (subject, "@subject"), (channel, "@channel")."""
+    return place[1].startswith("@")
+
+
 #: (+1 noted or -1 taken back, name, time, place, duration or 0)
 Fact = tuple[int, str, int, Place, int]
 
-#: One event as its contact remembers it: time, kind, id, the queue or the reason, channel.
-#: As tuples they sort in the order of the walk.
-Step = tuple[int, int, str, str, str]
-
-
-class Kind(IntEnum):
-    """What happened, in the order of life in which things of one instant happen."""
-
-    WRAPPED = 0
-    QUEUED = 1
-    ANSWERED = 2
-    HELD = 3
-    RESUMED = 4
-    ABANDONED = 5
-    LEFT = 6
-    TRANSFERRED = 7
-    ENDED = 8
-    #: Not an event: the watermark has passed the longest credible wait.
-    EXPIRED = 9
-
-
-#: The events that move a contact; all others only show that it is alive. Plain numbers, as they stand in a Step.
-KIND_OF: Final[dict[type[ev.Envelope], int]] = {
-    ev.ContactWrapped: int(Kind.WRAPPED),
-    ev.ContactQueued: int(Kind.QUEUED),
-    ev.ContactAnswered: int(Kind.ANSWERED),
-    ev.ContactHeld: int(Kind.HELD),
-    ev.ContactResumed: int(Kind.RESUMED),
-    ev.ContactAbandoned: int(Kind.ABANDONED),
-    ev.ContactLeftQueue: int(Kind.LEFT),
-    ev.ContactTransferred: int(Kind.TRANSFERRED),
-    ev.ContactEnded: int(Kind.ENDED),
-}
+#: One event as its contact remembers it: time, kind, id, the queue or the reason or whether a machine settled it,
+#: channel, and by whom (agent) or about what (subject) or for how much. As tuples they sort in the order of the walk.
+Step = tuple[int, int, str, str, str, str]
 
 
 class State(IntEnum):
@@ -74,14 +54,33 @@ class State(IntEnum):
 
 #: By their own names: Python 3.11 takes 0.1 us to look up a member of an enum, ten times what a name takes.
 IDLE, WAITING, LOST, _, ON_HOLD = State
-QUEUED: Final = int(Kind.QUEUED)
-LEFT: Final = int(Kind.LEFT)
 
 
 class Walk:
     """How far the walk through a contact's events has come."""
 
-    __slots__ = ("answered", "ended", "held", "hold", "lost_at", "place", "since", "state", "work")
+    __slots__ = (
+        "agent",
+        "agents",
+        "answered",
+        "asked",
+        "bot",
+        "ended",
+        "held",
+        "hold",
+        "left_at",
+        "lines",
+        "lost_at",
+        "matter",
+        "place",
+        "responded",
+        "since",
+        "started",
+        "state",
+        "subject",
+        "unanswered",
+        "work",
+    )
 
     def __init__(self) -> None:
         self.state = IDLE
@@ -93,15 +92,46 @@ class Walk:
         self.held = 0
         self.hold = 0
         self.lost_at = 0
-        #: The work that a wrap-up would be for: handled at, where, talk time.
-        self.work: tuple[int, Place, int] | None = None
+        #: The work that a wrap-up would be for: handled at, where, talk time, by whom.
+        self.work: tuple[int, Place, int, str] | None = None
         #: When the contact ended, unless something followed.
         self.ended: int | None = None
+        self.started = False
+        #: Who talked last, and all talks, by who talked.
+        self.agent = ""
+        self.agents: tuple[str, ...] = ()
+        self.subject = ""
+        #: When the customer first asked for an answer, and whether a person has written since.
+        self.asked: int | None = None
+        self.responded = False
+        #: The customer's first line that no person has answered.
+        self.unanswered: int | None = None
+        #: Where a bot wrote first, and when the customer left after that, having asked for nobody.
+        self.bot: Place | None = None
+        self.left_at: int | None = None
+        #: How many lines persons wrote.
+        self.lines = 0
+        #: What was said of the matter.
+        self.matter: tuple[Step, ...] = ()
+
+
+def _where(walk: Walk, step: Step) -> Place:
+    return walk.place if walk.place[0] else (step[4], "@channel")
 
 
 def _enter(walk: Walk, step: Step, noted: list[Fact]) -> None:
-    walk.place, walk.since, walk.ended = (step[3], step[4]), step[0], None
-    noted.append((1, "offered", step[0], walk.place, 0))
+    at = step[0]
+    if walk.asked is None:
+        walk.asked = at
+    if walk.bot is not None and not walk.place[0]:
+        noted.append((1, "bot_handed_over", at, walk.bot, 0))
+        if walk.left_at is not None:
+            noted.append((-1, "left_after_bot", walk.left_at, walk.bot, 0))
+    walk.place, walk.since, walk.ended = (step[3], step[4]), at, None
+    noted.append((1, "offered", at, walk.place, 0))
+    if step[5]:
+        walk.subject = step[5]
+        noted.append((1, "about", at, (step[5], "@subject"), 0))
 
 
 def _stop_waiting(walk: Walk, noted: list[Fact]) -> None:
@@ -111,13 +141,14 @@ def _stop_waiting(walk: Walk, noted: list[Fact]) -> None:
 
 def _answer(walk: Walk, step: Step, noted: list[Fact]) -> None:
     _stop_waiting(walk, noted)
-    walk.answered, walk.hold = step[0], 0
+    walk.answered, walk.hold, walk.agent = step[0], 0, step[5]
+    walk.agents = (*walk.agents, step[5])
     noted.append((1, "answered", step[0], walk.place, step[0] - walk.since))
 
 
 def _abandon(walk: Walk, step: Step, noted: list[Fact]) -> None:
     _stop_waiting(walk, noted)
-    walk.ended = step[0]
+    walk.ended, walk.unanswered = step[0], None
     noted.append((1, "abandoned", step[0], walk.place, step[0] - walk.since))
 
 
@@ -150,11 +181,14 @@ def _handle(walk: Walk, step: Step, noted: list[Fact]) -> None:
     if walk.state is ON_HOLD:
         _resume(walk, step, noted)
     talk = at - walk.answered
-    walk.work = (at, place, talk)
+    walk.work = (at, place, talk, walk.agent)
+    by = (walk.agent, "@agent")
     noted.append((1, "handled", at, place, talk))
     noted.append((1, "handle_time", at, place, talk))
+    noted.append((1, "handled", at, by, talk))
     if walk.hold:
         noted.append((1, "held", at, place, walk.hold))
+        noted.append((1, "held", at, by, walk.hold))
 
 
 def _handle_and_enter(walk: Walk, step: Step, noted: list[Fact]) -> None:
@@ -164,23 +198,74 @@ def _handle_and_enter(walk: Walk, step: Step, noted: list[Fact]) -> None:
 
 def _handle_and_finish(walk: Walk, step: Step, noted: list[Fact]) -> None:
     _handle(walk, step, noted)
-    walk.ended = step[0]
+    walk.ended, walk.unanswered = step[0], None
 
 
-def _finish(walk: Walk, step: Step, _noted: list[Fact]) -> None:
-    walk.ended = step[0]
+def _finish(walk: Walk, step: Step, noted: list[Fact]) -> None:
+    walk.ended, walk.unanswered = step[0], None
+    if walk.bot is not None and walk.left_at is None and not walk.place[0] and not walk.lines:
+        walk.left_at = step[0]
+        noted.append((1, "left_after_bot", step[0], walk.bot, 0))
 
 
 def _wrap(walk: Walk, step: Step, noted: list[Fact]) -> None:
     if walk.work is None:
         return
-    handled_at, place, talk = walk.work
+    handled_at, place, talk, agent = walk.work
     walk.work = None
     wrap = step[0] - handled_at
     noted.append((1, "wrapped", step[0], place, wrap))
+    noted.append((1, "wrapped", step[0], (agent, "@agent"), wrap))
     # The time to handle the contact is known better now: it moves, where it was noted.
     noted.append((-1, "handle_time", handled_at, place, talk))
     noted.append((1, "handle_time", handled_at, place, talk + wrap))
+
+
+def _start(walk: Walk, step: Step, noted: list[Fact]) -> None:
+    if not walk.started:
+        walk.started = True
+        noted.append((1, "started", step[0], (step[4], "@channel"), 0))
+
+
+def _ring(walk: Walk, step: Step, noted: list[Fact]) -> None:
+    noted.append((1, "offered_to_agent", step[0], _where(walk, step), 0))
+    noted.append((1, "offered_to_agent", step[0], (step[5], "@agent"), 0))
+
+
+def _decline(walk: Walk, step: Step, noted: list[Fact]) -> None:
+    noted.append((1, "declined", step[0], _where(walk, step), 0))
+    noted.append((1, "declined", step[0], (step[5], "@agent"), 0))
+
+
+def _receive(walk: Walk, step: Step, _noted: list[Fact]) -> None:
+    if walk.asked is None:
+        walk.asked = step[0]
+    if walk.unanswered is None:
+        walk.unanswered = step[0]
+
+
+def _reply(walk: Walk, step: Step, noted: list[Fact]) -> None:
+    at, place = step[0], _where(walk, step)
+    walk.lines += 1
+    if walk.asked is not None and not walk.responded:
+        walk.responded = True
+        noted.append((1, "first_response", at, place, at - walk.asked))
+    if walk.unanswered is not None:
+        took, walk.unanswered = at - walk.unanswered, None
+        noted.append((1, "response", at, place, took))
+        agent = step[5] or walk.agent
+        if agent:
+            noted.append((1, "responded", at, (agent, "@agent"), took))
+
+
+def _reply_by_bot(walk: Walk, step: Step, noted: list[Fact]) -> None:
+    if walk.bot is None:
+        walk.bot = _where(walk, step)
+        noted.append((1, "bot_contacts", step[0], walk.bot, 0))
+
+
+def _say(walk: Walk, step: Step, _noted: list[Fact]) -> None:
+    walk.matter = (*walk.matter, step)
 
 
 Action = Callable[[Walk, Step, list[Fact]], None]
@@ -226,8 +311,25 @@ TRANSITIONS: Final[dict[State, dict[Kind, tuple[Action, State]]]] = {
     },
 }
 
-#: The table as the walk reads it: [state][kind], two look-ups in lists in place of two hashes of enums.
-_TABLE: Final = [[TRANSITIONS[state].get(kind) for kind in Kind] for state in State]
+#: What may happen to a contact in any state, and leaves it there.
+ANYTIME: Final[dict[Kind, Action]] = {
+    Kind.STARTED: _start,
+    Kind.OFFERED: _ring,
+    Kind.DECLINED: _decline,
+    Kind.RECEIVED: _receive,
+    Kind.SENT: _reply,
+    Kind.BOT_SENT: _reply_by_bot,
+    Kind.RESOLVED: _say,
+    Kind.REOPENED: _say,
+}
+
+
+def _entry(state: State, kind: Kind) -> tuple[Action, State] | None:
+    return (ANYTIME[kind], state) if kind in ANYTIME else TRANSITIONS[state].get(kind)
+
+
+#: The tables as the walk reads them: [state][kind], two look-ups in lists in place of two hashes of enums.
+_TABLE: Final = [[_entry(state, kind) for kind in Kind] for state in State]
 
 
 def advance(walk: Walk, step: Step, noted: list[Fact]) -> None:
@@ -244,7 +346,7 @@ def advance(walk: Walk, step: Step, noted: list[Fact]) -> None:
 
 def expiry(walk: Walk, longest_ms: int) -> Step:
     """Return the step that makes a wait ``lost``: at the moment it passes ``longest_ms``."""
-    return (walk.since + longest_ms, Kind.EXPIRED, "", "", "")
+    return (walk.since + longest_ms, Kind.EXPIRED, "", "", "", "")
 
 
 def facts(steps: Iterable[Step]) -> tuple[Walk, list[Fact]]:

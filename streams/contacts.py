@@ -2,18 +2,15 @@
 
 from collections.abc import Iterable, Mapping
 from heapq import heapify, heappop, heappush
-from typing import Final
+from typing import Any, Final
 
 import msgspec
+from msgspec import UNSET
 
 from streams.contact import (
-    KIND_OF,
-    LEFT,
     LOST,
-    QUEUED,
     WAITING,
     Fact,
-    Kind,
     Place,
     Step,
     Walk,
@@ -21,16 +18,23 @@ from streams.contact import (
     difference,
     expiry,
     facts,
+    is_aside,
 )
-from streams.events import ContactEvent
+from streams.events import ContactEvent, EventError
+from streams.kinds import ANSWERED, BOT_SENT, DECLINED, KIND_OF, LEFT, OFFERED, QUEUED, RESOLVED, SENT, Kind
 from streams.measures import RECORDERS
 from streams.partition import Change, Limits, Partition
-from streams.policy import Policies, Promise, Terms
+from streams.policy import DAY_MS, Policies, Promise, Terms
+from streams.summary import Summary, counts_here, messages, summary_of
+from streams.told import TICKETS, pass_on
 
-#: The queue under which all are counted that queues.yaml does not list, beyond the limit.
+#: The name under which all are counted beyond the limit: queues that queues.yaml does not list, and subjects.
 OTHER: Final = "other"
 
 _NEVER: Final = 1 << 62
+
+#: Places that are none of a queue are held to nothing.
+ANY_PROMISE: Final = Promise()
 
 #: As many contacts are settled in one commit, lest a watermark that jumps a day keeps Redis busy for seconds.
 MOST_SETTLED: Final = 20_000
@@ -39,9 +43,15 @@ MOST_SETTLED: Final = 20_000
 class Contact:
     """One open contact: the set of its events, and the walk through them."""
 
-    __slots__ = ("due", "keep_until", "last", "seen", "shown", "steps", "walk")
+    __slots__ = ("born", "customer", "due", "keep_until", "last", "seen", "shown", "steps", "told", "walk")
 
     def __init__(self, seen: int, keep_until: int = 0) -> None:
+        #: The time of the event that came first, which tells two lives under one id apart.
+        self.born = seen
+        #: The first event that names the customer, and the customer.
+        self.customer: tuple[int, str, str] | None = None
+        #: What the customers' partition was told of it, or what was counted here in place of that.
+        self.told: Summary | None = None
         self.steps: dict[str, Step] = {}
         self.walk = Walk()
         self.last: Step | None = None
@@ -62,6 +72,8 @@ class PackedContact(msgspec.Struct, array_like=True):
     keep_until: int
     lost_at: int
     steps: list[Step]
+    born: int
+    customer: tuple[int, str, str] | None
 
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -88,6 +100,8 @@ class ContactPartition(Partition):
         self.contacts: dict[str, Contact] = {}
         self._timers: list[tuple[int, str]] = []
         self._settled_now = 0
+        #: subject -> when it was last seen
+        self._subjects: dict[str, int] = {}
         self._names = {queue: queue for queue, _ in places or {}} | {queue: queue for queue in policies.queues}
         self._unlisted = len(set(self._names) - set(policies.queues) - {OTHER})
         for contact_id, data in (packed or {}).items():
@@ -100,14 +114,19 @@ class ContactPartition(Partition):
         before = {queue: Promise(threshold_ms=term[0], short_abandon_ms=term[1]) for queue, term in terms.items()}
         for contact in self.contacts.values():
             for sign, name, at, place, duration in self._facts_of(contact):
+                if is_aside(place):
+                    continue
                 row, promise = self._row(at, place), before.get(place[0], before[""])
                 RECORDERS[name](row, -sign, at, duration, promise)
                 RECORDERS[name](row, sign, at, duration, self.policies.of(place[0]))
 
     def _count(self, event: ContactEvent, at: int) -> None:
-        contact_id = event.contact_id
+        contact_id, kind = event.contact_id, KIND_OF[type(event)]
         contact = self.contacts.get(contact_id)
         if contact is None:
+            if kind >= RESOLVED:
+                self._pass_on(event, at)
+                return
             contact = self._open(contact_id, at)
         elif self.watermark is not None and contact.due <= self.watermark:
             # Its timer was left to the next commit; for this event it must have rung.
@@ -118,23 +137,55 @@ class ContactPartition(Partition):
             contact.seen = at
         elif event.id not in contact.steps:
             # It may be open for the second time: settled before, and come back since.
-            self._refuse_if_over(contact_id, at)
+            try:
+                self._refuse_if_over(contact_id, at)
+            except EventError:
+                if kind < RESOLVED:
+                    raise
+                self._pass_on(event, at)
+                return
         self._change.open[contact_id] = b""  # packed when the change is taken
-        kind = KIND_OF.get(type(event))
-        if kind is None:
-            return
-        detail = ""
+        if event.customer_id and event.id not in contact.steps:
+            named = (at, event.id, event.customer_id)
+            if contact.customer is None or named < contact.customer:
+                contact.customer = named
+        self._add(contact_id, contact, self._step(event, at, kind))
+
+    def _step(self, event: Any, at: int, kind: int) -> Step:
+        """Return an event as its contact remembers it."""
+        detail = by = ""
         if kind == QUEUED:
-            detail = self._name(event.queue)  # type: ignore[arg-type] # of this kind it is set
+            detail = self._name(event.queue)
+            if event.subject:
+                by = self._subject(event.subject, at)
+        elif kind in (OFFERED, DECLINED, ANSWERED):
+            by = event.agent_id
         elif kind == LEFT:
-            detail = event.reason  # type: ignore[attr-defined]
-        self._add(contact_id, contact, (at, kind, event.id, detail, event.channel))
+            detail = event.reason
+        elif kind == SENT:
+            if event.sender == "bot":
+                kind = BOT_SENT
+            else:
+                by = event.agent_id or ""
+        elif kind >= RESOLVED:
+            detail = "" if event.automated is UNSET else str(event.automated)
+            by = "" if event.cost is UNSET else str(event.cost)
+        return (at, kind, event.id, detail, event.channel, by)
+
+    def _pass_on(self, event: ContactEvent, at: int) -> None:
+        """Tell the customers' partition what is said of the matter of a contact that is not open (any more)."""
+        if self.watermark is not None and at < self.watermark - self.limits.remember_ms:
+            raise EventError("too_late", "older than the ids that are remembered")
+        self._change.told.update(pass_on(event))
 
     def take(self) -> Change:
         """Return what changed since the last call, the open contacts packed."""
         for contact_id, packed in self._change.open.items():
             if packed is not None:
-                self._change.open[contact_id] = _pack(self.contacts[contact_id])
+                contact = self.contacts[contact_id]
+                if contact.walk.ended is not None or contact.told is not None or _is_ticket(contact):
+                    self._tell(contact_id, contact)
+                self._change.open[contact_id] = _pack(contact)
         self._settled_now = 0
         return super().take()
 
@@ -155,6 +206,28 @@ class ContactPartition(Partition):
             self._unlisted += 1
             name = self._names[queue] = queue
         return name
+
+    def _subject(self, subject: str, at: int) -> str:
+        """Return the name that ``subject`` is counted under."""
+        known = self._subjects
+        if subject not in known and len(known) >= self.limits.subjects:
+            newest = max(known.values())
+            if min(known.values()) > newest - DAY_MS:
+                return OTHER
+            self._subjects = known = {name: seen for name, seen in known.items() if seen > newest - DAY_MS}
+        known[subject] = max(at, known.get(subject, 0))
+        return subject
+
+    def _tell(self, contact_id: str, contact: Contact, *, over: bool = False) -> None:
+        """Tell what became of a contact that is closed, or a ticket, or ``over``; take back what no longer holds."""
+        before, after = contact.told, _summary(contact, over=over)
+        if after == before:
+            return
+        for sign, summary in ((-1, before), (1, after)):
+            if summary is not None and counts_here(summary):
+                self._note(summary.facts(sign))
+        self._change.told.update(messages(contact_id, contact.born, len(contact.steps), before, after))
+        contact.told = after
 
     def _add(self, contact_id: str, contact: Contact, step: Step) -> None:
         """Add an event to the set of its contact and note what follows."""
@@ -201,9 +274,12 @@ class ContactPartition(Partition):
 
     def _note(self, noted: list[Fact]) -> None:
         """Add what the facts measure to the rows they count in."""
-        promise_of, row_of = self.policies.of, self._row
+        promise_of, row_of, row_aside = self.policies.of, self._row, self._row_aside
         for sign, name, at, place, duration in noted:
-            RECORDERS[name](row_of(at, place), sign, at, duration, promise_of(place[0]))
+            if place[1][0] == "@":
+                RECORDERS[name](row_aside(at, place), sign, at, duration, ANY_PROMISE)
+            else:
+                RECORDERS[name](row_of(at, place), sign, at, duration, promise_of(place[0]))
 
     def _show(self, contact_id: str, contact: Contact) -> None:
         """Tell the board if the contact began or stopped waiting."""
@@ -229,7 +305,9 @@ class ContactPartition(Partition):
         walk, limits = contact.walk, self.limits
         if walk.state is WAITING:
             return walk.since + self.policies.of(walk.place[0]).longest_credible_wait_ms
-        if walk.ended is None:
+        if _is_ticket(contact):
+            due = contact.seen + (limits.ticket_ms if walk.ended is None else limits.remember_ms)
+        elif walk.ended is None:
             due = contact.seen + limits.open_ms
         else:
             # From its latest event, not its end: what followed the end may say more once the rest has come.
@@ -253,6 +331,8 @@ class ContactPartition(Partition):
             self._note(noted)
             self._change.open[contact_id] = b""
         if contact.walk.state is not WAITING and self._due(contact) <= watermark:
+            if contact.walk.ended is None or contact_id in self._change.open:
+                self._tell(contact_id, contact, over=True)
             del self.contacts[contact_id]
             if contact.shown is not None:
                 self._change.now[contact_id] = None
@@ -268,15 +348,32 @@ class ContactPartition(Partition):
         contact.steps = {step[2]: step for step in packed.steps}
         contact.walk, _ = facts(packed.steps)
         if packed.lost_at:
-            advance(contact.walk, (packed.lost_at, Kind.EXPIRED, "", "", ""), [])
+            advance(contact.walk, (packed.lost_at, Kind.EXPIRED, "", "", "", ""), [])
+        contact.born, contact.customer = packed.born, packed.customer
         contact.last = max(packed.steps, default=None)
         walk = contact.walk
         contact.shown = (walk.place, walk.since) if walk.state is WAITING else None
+        contact.told = _summary(contact)
         contact.due = self._due(contact)
         heappush(self._timers, (contact.due, contact_id))
+
+
+def _is_ticket(contact: Contact) -> bool:
+    return contact.last is not None and contact.last[4] in TICKETS
+
+
+def _summary(contact: Contact, *, over: bool = False) -> Summary | None:
+    """Return what there is to tell of a contact, None while there is nothing."""
+    if contact.last is None or not (over or contact.walk.ended is not None or _is_ticket(contact)):
+        return None
+    opened = min(contact.steps.values())[0]
+    customer = contact.customer[2] if contact.customer else ""
+    return summary_of(contact.walk, opened, contact.last[4], customer)
 
 
 def _pack(contact: Contact) -> bytes:
     lost_at = contact.walk.lost_at if contact.walk.state is LOST else 0
     # The fields of a PackedContact, as which it is read: a tuple is written the same, and made faster.
-    return _encode((contact.seen, contact.keep_until, lost_at, tuple(contact.steps.values())))
+    return _encode(
+        (contact.seen, contact.keep_until, lost_at, tuple(contact.steps.values()), contact.born, contact.customer)
+    )

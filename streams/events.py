@@ -19,6 +19,7 @@ CALLS: Final = "callcenter.calls"
 CHATS: Final = "callcenter.chats"
 AGENTS: Final = "callcenter.agents"
 FEEDBACK: Final = "callcenter.feedback"
+CUSTOMERS: Final = "callcenter.customers"
 DEAD_LETTERS: Final = "callcenter.dead-letters"
 
 Channel = Literal["voice", "chat", "email", "messaging", "sms", "video"]
@@ -153,10 +154,11 @@ class AgentState(Envelope, frozen=True, kw_only=True, gc=False, tag="agent.state
 
 
 class Rating(Envelope, frozen=True, kw_only=True, gc=False):
-    """What every score carries: the score, and the highest one possible where it is not the usual."""
+    """What every score carries: the score, and the lowest and highest one possible where they are not the usual."""
 
     score: Annotated[float, Meta(ge=0)]
-    scale: Annotated[int, Meta(ge=1)] | UnsetType = UNSET
+    scale: Annotated[int, Meta(ge=1, description="the highest score possible")] | UnsetType = UNSET
+    scale_from: Annotated[int, Meta(ge=0, description="the lowest score possible")] | UnsetType = UNSET
     contact_id: Id | UnsetType = UNSET
     customer_id: Id | UnsetType = UNSET
     queue: QueueName | UnsetType = UNSET
@@ -202,6 +204,38 @@ class OrderPlaced(CustomerEvent, frozen=True, kw_only=True, gc=False, tag="order
     """A customer bought something."""
 
 
+class Outcome(Struct, frozen=True, array_like=True, gc=False):
+    """That a contact was resolved, or reopened: when (ms since 1970), by which event, and what that event told."""
+
+    at: int
+    id: str
+    resolved: bool
+    automated: bool | None = None
+    cost_cents: int | None = None
+
+
+class ContactTold(Envelope, frozen=True, kw_only=True, gc=False, tag="contact.told"):
+    """What became of a contact, as one partition of contacts tells the customers'; ``id`` is the contact's.
+
+    Internal: it comes by ``CUSTOMERS`` alone. ``time`` is the latest moment in it, all other times are ms since 1970.
+    Of two that tell of one contact the one with the higher ``version`` knows more events of it and holds. Withdrawn is
+    what was told under a key that it is told under no more. For the rest see ``streams.told``.
+    """
+
+    contact_id: Id
+    channel: Channel
+    version: int
+    opened: int
+    customer_id: Id | UnsetType = UNSET
+    queue: QueueName | UnsetType = UNSET
+    subject: Text | UnsetType = UNSET
+    ended: int | UnsetType = UNSET
+    answered_by: tuple[Id, ...] = ()
+    replies: int = 0
+    outcomes: tuple[Outcome, ...] = ()
+    withdrawn: bool = False
+
+
 CONTACT_EVENTS: Final[tuple[type[ContactEvent], ...]] = (
     ContactStarted,
     ContactQueued,
@@ -237,6 +271,11 @@ TOPICS: Final[dict[str, tuple[type[Envelope], ...]]] = {
     CHATS: CONTACT_EVENTS,
     AGENTS: (AgentState,),
     FEEDBACK: FEEDBACK_EVENTS,
+}
+
+#: Written by callwatch itself, and by nobody else: what became of contacts, by customer; no part of the contract.
+INTERNAL_TOPICS: Final[dict[str, tuple[type[Envelope], ...]]] = {
+    CUSTOMERS: (ContactTold, ContactResolved, ContactReopened, OrderPlaced, CustomerJoined, CustomerLeft),
 }
 
 #: An event's type as it is written on the wire, by its class.
@@ -299,7 +338,7 @@ ANY_EVENT: Final = Union[tuple(TYPE_OF)]  # noqa: UP007 -- the union is made fro
 #: One decoder a topic: a type that belongs elsewhere is as unknown there as one that does not exist.
 _DECODE: Final[dict[str, Callable[[bytes], Any]]] = {
     topic: msgspec.json.Decoder(Union[kinds]).decode  # noqa: UP007 -- the union is made from a table
-    for topic, kinds in TOPICS.items()
+    for topic, kinds in (TOPICS | INTERNAL_TOPICS).items()
 }
 
 
@@ -318,7 +357,7 @@ def moment(event: Envelope) -> int:
 
 
 def decode(topic: str, value: bytes | None) -> Any:
-    """Read one message of ``topic``; return the event, an instance of one of ``TOPICS[topic]``.
+    """Read one message of ``topic``; return the event, an instance of one of those that the topic carries.
 
     Raise EventError where the message breaks the contract: ``empty``, ``too_large``, ``not_json``,
     ``not_an_object``, ``unknown_type``, ``missing_field``, ``wrong_type``, ``naive_time``, ``invalid_value``.

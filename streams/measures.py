@@ -71,6 +71,8 @@ class Measure(IntEnum):
     COST_CENTS = 56  # as contact.resolved tells it
     CUSTOMERS_JOINED = 57
     CUSTOMERS_LEFT = 58
+    KNOWN = 59  # of the contacts opened, those whose customer is known: of the others nobody can tell who came back
+    RESOLVED_KNOWN = 60  # of the contacts resolved, those whose customer is known
     CSAT_ANSWERS = 70
     CSAT_TOP = 71  # the top two of five
     CSAT_MILLI = 72  # the sum of scores on 1..5, in thousandths
@@ -79,8 +81,8 @@ class Measure(IntEnum):
     NPS_DETRACTORS = 75  # 0 to 6
     NPS_FROM_ONE = 76  # answers on a scale that begins at 1
     CES_ANSWERS = 77
-    CES_MILLI = 78  # the sum of scores as a share of the way from worst to best, in thousandths
-    CES_TOP = 79  # the upper two of five, the upper three of seven
+    CES_MILLI = 78  # the sum of scores on 1..7, in thousandths
+    CES_TOP = 79  # above the middle: the upper two of five, the upper three of seven
     ESAT_ANSWERS = 80
     ESAT_TOP = 81
     ESAT_MILLI = 82
@@ -102,10 +104,29 @@ class Histogram(IntEnum):
     RESOLUTION = 6_000
 
 
-LEFT: Final = tuple(measure for measure in Measure if measure.name.startswith("LEFT_"))
+LEFT: Final = (
+    Measure.LEFT_OVERFLOW,
+    Measure.LEFT_TIMEOUT,
+    Measure.LEFT_EXIT_KEY,
+    Measure.LEFT_CALLBACK,
+    Measure.LEFT_EMPTY,
+    Measure.LEFT_WITHDRAWN,
+)
 
 #: A visit that has one of these no longer waits.
 EXITS: Final = (Measure.ANSWERED, Measure.ABANDONED, *LEFT, Measure.LOST)
+
+#: What a fact counts by one, and nothing else.
+BY_ONES: Final = (
+    Measure.OFFERED_TO_AGENT,
+    Measure.DECLINED,
+    Measure.STARTED,
+    Measure.BOT_CONTACTS,
+    Measure.BOT_HANDED_OVER,
+    Measure.LEFT_AFTER_BOT,
+    Measure.OPENED,
+    Measure.CLOSED,
+)
 
 #: Upper bounds of the Prometheus histograms, in ms; bins end on them, so the counts below them are exact.
 WAIT_BOUNDS_MS: Final = tuple(
@@ -184,6 +205,12 @@ _TALK_MS: Final = int(Measure.TALK_MS)
 _HOLD_MS: Final = int(Measure.HOLD_MS)
 _WRAP_UP_MS: Final = int(Measure.WRAP_UP_MS)
 _MOMENTS_MS: Final = int(Measure.MOMENTS_MS)
+_FIRST_RESPONSES: Final = int(Measure.FIRST_RESPONSES)
+_FIRST_RESPONSE_MS: Final = int(Measure.FIRST_RESPONSE_MS)
+_RESPONSES: Final = int(Measure.RESPONSES)
+_RESPONSE_MS: Final = int(Measure.RESPONSE_MS)
+_FIRST_RESPONSE_BINS: Final = int(Histogram.FIRST_RESPONSE)
+_RESPONSE_BINS: Final = int(Histogram.RESPONSE)
 _WAIT_ANSWERED_BINS: Final = int(Histogram.WAIT_ANSWERED)
 _WAIT_ABANDONED_BINS: Final = int(Histogram.WAIT_ABANDONED)
 _HANDLE_TIME_BINS: Final = int(Histogram.HANDLE_TIME)
@@ -234,6 +261,24 @@ def _wrapped(row: Row, sign: int, _at: int, wrap: int, _promise: Promise) -> Non
     row[_WRAP_UP_MS] = row.get(_WRAP_UP_MS, 0) + sign * wrap
 
 
+def _first_response(row: Row, sign: int, _at: int, took: int, _promise: Promise) -> None:
+    row[_FIRST_RESPONSES] = row.get(_FIRST_RESPONSES, 0) + sign
+    row[_FIRST_RESPONSE_MS] = row.get(_FIRST_RESPONSE_MS, 0) + sign * took
+    key = _FIRST_RESPONSE_BINS + bin_of(took)
+    row[key] = row.get(key, 0) + sign
+
+
+def _response(row: Row, sign: int, at: int, took: int, promise: Promise) -> None:
+    _responded(row, sign, at, took, promise)
+    key = _RESPONSE_BINS + bin_of(took)
+    row[key] = row.get(key, 0) + sign
+
+
+def _responded(row: Row, sign: int, _at: int, took: int, _promise: Promise) -> None:
+    row[_RESPONSES] = row.get(_RESPONSES, 0) + sign
+    row[_RESPONSE_MS] = row.get(_RESPONSE_MS, 0) + sign * took
+
+
 Recorder = Callable[[Row, int, int, int, Promise], None]
 
 
@@ -243,6 +288,13 @@ def _exit_recorder(measure: int) -> Recorder:
         row[_MOMENTS_MS] = row.get(_MOMENTS_MS, 0) + sign * at
 
     return record_exit
+
+
+def _counter(measure: int) -> Recorder:
+    def record(row: Row, sign: int, _at: int, _duration: int, _promise: Promise) -> None:
+        row[measure] = row.get(measure, 0) + sign
+
+    return record
 
 
 #: What a fact of each name adds to its row, judged by the queue's promise: (row, sign, at, duration, promise) -> None.
@@ -255,4 +307,11 @@ RECORDERS: Final[dict[str, Recorder]] = {
     "held": _held,
     "wrapped": _wrapped,
     **{measure.name.lower(): _exit_recorder(int(measure)) for measure in (*LEFT, Measure.LOST)},
+    "first_response": _first_response,
+    "response": _response,
+    # Of an agent, of whom no histograms are kept.
+    "responded": _responded,
+    # Visits by their subject, of which nothing else is counted.
+    "about": _counter(_OFFERED),
+    **{measure.name.lower(): _counter(int(measure)) for measure in BY_ONES},
 }

@@ -16,7 +16,7 @@ from streams.contact import Place
 from streams.events import Envelope, EventError
 from streams.measures import Row
 from streams.policy import DAY_MS, HOUR_MS, MINUTE_MS
-from streams.windows import FINE_MS, Buckets
+from streams.windows import FINE_MS, INTERVAL_MS, Buckets
 
 #: The bytes that are remembered of a settled id.
 DIGEST_BYTES: Final = 8
@@ -38,12 +38,16 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     wrap_up_ms: int = 30 * MINUTE_MS
     #: A contact that never ended is settled this long after its last event.
     open_ms: int = DAY_MS
-    #: A settled id is remembered this long.
+    #: A ticket that nobody closed is settled this long after its last event.
+    ticket_ms: int = 35 * DAY_MS
+    #: A settled id is remembered this long, and so long a closed ticket stays open to what follows.
     remember_ms: int = 7 * DAY_MS
     #: An event further ahead of now than this is refused.
     future_ms: int = MINUTE_MS
     #: Queues that queues.yaml does not list are counted under their own name up to this many, then as ``other``.
     unlisted_queues: int = 200
+    #: Subjects are counted under their own name up to this many within a day, then as ``other``.
+    subjects: int = 500
 
 
 class Change(msgspec.Struct):
@@ -60,6 +64,8 @@ class Change(msgspec.Struct):
     now: dict[str, Now | None] = {}
     #: hour -> digests of the ids settled in it
     settled: dict[int, list[bytes]] = {}
+    #: id -> the message that the next ones in line are told, in place of an older one of the id
+    told: dict[str, bytes] = {}
 
 
 def digest(name: str) -> bytes:
@@ -153,7 +159,7 @@ class Partition(ABC):
     def changed(self) -> bool:
         """Tell whether there is anything to commit but the watermark."""
         change = self._change
-        return bool(change.deltas or change.open or change.now or change.settled)
+        return bool(change.deltas or change.aside or change.open or change.now or change.settled or change.told)
 
     def take(self) -> Change:
         """Return what changed since the last call."""
@@ -182,6 +188,17 @@ class Partition(ABC):
         places = self._change.deltas.get(bucket)
         if places is None:
             places = self._change.deltas[bucket] = {}
+        row = places.get(place)
+        if row is None:
+            row = places[place] = {}
+        return row
+
+    def _row_aside(self, at: int, place: Place) -> Row:
+        """Return the row that something at ``at`` counts in at a place that is none of a queue."""
+        number = at // INTERVAL_MS
+        places = self._change.aside.get(number)
+        if places is None:
+            places = self._change.aside[number] = {}
         row = places.get(place)
         if row is None:
             row = places[place] = {}

@@ -1,4 +1,4 @@
-"""A queue's promises to its customers: what it is held to, and when it is open.
+"""A queue's promises to its customers: what it is held to, and when it is open; what the business says of itself.
 
 Every number that judges a queue stands here, once: measures ask for the target and the short-abandon
 limit, the wallboard and the alert rules for the rest.
@@ -55,10 +55,40 @@ class Promise(msgspec.Struct, frozen=True, kw_only=True):
     longest_wait_limit_ms: int | None = None
     #: A ratio of fewer contacts than these alarms nobody: one hang-up at night is 100 % abandonment.
     minimum_contacts: int = 20
+    #: So many tickets may be open at most; None: the queue has no goal.
+    backlog_goal: int | None = None
     #: Empty means always open.
     hours: tuple[Opening, ...] = ()
     #: ISO dates (YYYY-MM-DD) on which the queue is closed all day.
     holidays: frozenset[str] = frozenset()
+
+
+class Business(msgspec.Struct, frozen=True, kw_only=True):
+    """What figures of money, customers and people need to know beside events. None: not said, so neither is the figure.
+
+    Money is in hundredths of ``currency`` (ISO 4217), durations are milliseconds, ratios run from 0 to 1.
+    """
+
+    currency: str | None = None
+    #: An hour of an agent, with all that it costs.
+    agent_hour_cents: int | None = None
+    #: What service costs in a month whoever works: rooms, licences, management.
+    overhead_month_cents: int | None = None
+    #: What is left of a purchase.
+    margin_ratio: float | None = None
+    #: How many customers there were at the beginning of this day (ISO date, local).
+    customers: int | None = None
+    customers_counted: str | None = None
+    #: Who comes back within this after a resolution was not helped at first contact.
+    return_window_ms: int = 7 * DAY_MS
+    #: An order within this after a contact may have followed from it.
+    order_window_ms: int = 5 * DAY_MS
+    #: A review from this share of its scale on is to standard.
+    quality_ratio: float = 0.8
+    #: Agents busier than this have no time to breathe.
+    occupancy_ratio: float = 0.85
+    #: The share of paid time that is meant for contacts.
+    utilisation_ratio: float = 0.7
 
 
 #: What visits are judged by when they are counted: queue -> (threshold, short abandon) in ms; "" for all others.
@@ -80,6 +110,9 @@ class Policies(msgspec.Struct, frozen=True, kw_only=True):
     channels: Mapping[str, str] = {}
     #: agent_id -> the queues that the agent serves.
     skills: Mapping[str, tuple[str, ...]] = {}
+    #: agent_id -> the agent's shifts; who is not listed has none.
+    schedules: Mapping[str, tuple[Opening, ...]] = {}
+    business: Business = Business()
 
     def of(self, queue: str) -> Promise:
         """Return the promise that ``queue`` is held to."""

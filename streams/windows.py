@@ -6,7 +6,7 @@ its own time, however late. Nothing here asks a clock: time is passed in.
 """
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -149,6 +149,16 @@ def midnight(at: int, zone: ZoneInfo) -> int:
     """Return the last local midnight, in ms, before or at ``at``; daylight saving included."""
     local = (EPOCH + timedelta(milliseconds=at)).astimezone(zone)
     return milliseconds(datetime(local.year, local.month, local.day, tzinfo=zone))
+
+
+def day_of(at: int, zone: ZoneInfo) -> int:
+    """Return the local date that ``at`` (ms) is in, as its ordinal."""
+    return (EPOCH + timedelta(milliseconds=at)).astimezone(zone).toordinal()
+
+
+def start_of_day(day: int, zone: ZoneInfo) -> int:
+    """Return when a local date, given as its ordinal, begins, in ms; daylight saving included."""
+    return milliseconds(datetime.combine(date.fromordinal(day), time(), zone))
 
 
 def waited_ms(row: Mapping[int, int], start: int, end: int, level_at_end: int) -> int:

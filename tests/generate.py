@@ -41,6 +41,10 @@ SENSELESS: Final = (
     "queued",
     "wrapped",
 )
+#: Lines and rings: they move no contact.
+BESIDE: Final = ("message.received", "message.sent", "contact.offered", "contact.declined", "contact.started")
+AGENTS: Final = ("ann", "bob", "cleo")
+SUBJECTS: Final = ("", "", "invoice", "delivery")
 
 Event = dict[str, Any]
 
@@ -71,6 +75,8 @@ class Life:
         self.now = begin // grain * grain
         self.queue = rng.choice(list(QUEUES))
         self.events: list[Arrival] = []
+        #: Whether it has come back: then it may be a life of its own, and what counts once in a life stays unsaid.
+        self.back = False
 
     def pass_time(self, longest_ms: int, *likely: int) -> None:
         """Let some time pass: often none at all, often just as long as a limit."""
@@ -89,14 +95,16 @@ class Life:
     def enter(self) -> None:
         """Enter a queue, perhaps another one, perhaps twice."""
         self.queue = self.rng.choice([self.queue, *QUEUES])
-        self.tell("contact.queued", queue=self.queue)
+        subject = self.rng.choice(SUBJECTS)
+        self.tell("contact.queued", queue=self.queue, **({"subject": subject} if subject else {}))
         if self.rng.random() < 0.1:
             self.pass_time(MINUTE_MS)
             self.tell("contact.queued", queue=self.queue)
         if self.rng.random() < 0.3:
             self.pass_time(MINUTE_MS)
-            self.tell("contact.offered", agent_id="ann")
-            self.tell("contact.declined", agent_id="ann")
+            agent = self.rng.choice(AGENTS)
+            self.tell("contact.offered", agent_id=agent)
+            self.tell("contact.declined", agent_id=agent)
 
     def wait(self) -> None:
         """Wait, mostly about as long as the limits are."""
@@ -105,14 +113,42 @@ class Life:
 
     def talk(self) -> None:
         """Be answered and talk, with holds and messages, until the agent is done or a queue follows."""
-        self.tell("contact.answered", agent_id="ann")
+        self.tell("contact.answered", agent_id=self.rng.choice(AGENTS))
         for _ in range(self.rng.randrange(3)):
             self.pass_time(3 * MINUTE_MS)
-            self.tell("message.received" if self.queue == "chat" else "contact.held")
+            if self.queue == "chat" and not self.back:
+                self.write()
+                continue
+            self.tell("contact.held")
             self.pass_time(MINUTE_MS)
             if self.rng.random() < 0.8:
-                self.tell("message.sent" if self.queue == "chat" else "contact.resumed")
+                self.tell("contact.resumed")
         self.pass_time(4 * MINUTE_MS)
+
+    def write(self) -> None:
+        """Write some lines: the customer's, an agent's who may be named or not, a bot's in between."""
+        for _ in range(self.rng.randrange(1, 4)):
+            self.tell("message.received")
+            self.pass_time(MINUTE_MS)
+        if self.rng.random() < 0.8:
+            self.tell("message.sent", **self.sender())
+
+    def sender(self) -> dict[str, object]:
+        """Return who writes a line."""
+        named: dict[str, object] = {"agent_id": self.rng.choice(AGENTS)}
+        return self.rng.choice([{}, {"sender": "agent"}, named, {"sender": "agent", **named}, {"sender": "bot"}])
+
+    def meet_bot(self) -> bool:
+        """Talk to a bot first; tell whether that was all."""
+        for _ in range(self.rng.randrange(3)):
+            self.tell("message.received")
+            self.pass_time(MINUTE_MS)
+            self.tell("message.sent", sender="bot")
+            self.pass_time(MINUTE_MS)
+        if self.rng.random() < 0.3:
+            self.tell("contact.ended")
+            return True
+        return False
 
     def wrap_up(self) -> None:
         """Have the agent do some after-work, which the next part of the life does not wait for."""
@@ -124,6 +160,8 @@ class Life:
         if self.rng.random() < 0.5:
             self.tell("contact.started")
             self.pass_time(2 * MINUTE_MS)
+        if self.rng.random() < 0.3 and self.meet_bot():
+            return
         for _ in range(self.rng.choice([1, 1, 1, 2, 2, 3])):
             self.enter()
             self.wait()
@@ -145,9 +183,11 @@ class Life:
                 self.wrap_up()
             if how == "ended":
                 self.follow_up()
+                self.back = True
         elif how in ("abandoned", "ended"):
             self.tell(f"contact.{how}")
             self.pass_time(HOUR_MS)  # then perhaps it comes back
+            self.back = True
         elif how == "left":
             self.tell("contact.left_queue", reason=self.rng.choice(REASONS))
             self.pass_time(2 * HOUR_MS)  # as when it is called back
@@ -170,6 +210,11 @@ class Life:
             fields |= {"queue": self.rng.choice(list(QUEUES))} if kind == "queued" else {}
             at = self.rng.choice([self.rng.choice(self.events).at, self.rng.randint(first, last)])
             self.tell(f"contact.{kind}", at, **fields)
+        for _ in range(self.rng.randrange(4)):
+            kind = self.rng.choice(BESIDE)
+            fields = self.sender() if kind == "message.sent" else {}
+            fields |= {"agent_id": "bob"} if kind in ("contact.offered", "contact.declined") else {}
+            self.tell(kind, self.rng.randint(first, last) // self.grain * self.grain, **fields)
 
 
 def written(at: int) -> str:

@@ -23,9 +23,14 @@ ORDER_OF_LIFE: Final = (
     "contact.started",
     "contact.wrapped",
     "contact.queued",
+    "contact.offered",
+    "contact.declined",
     "contact.answered",
     "contact.held",
     "contact.resumed",
+    "message.received",
+    "message.sent",
+    "message.sent by a bot",
     "contact.abandoned",
     "contact.left_queue",
     "contact.transferred",
@@ -56,6 +61,11 @@ class Visit:
     held: int = 0
     wrapped_at: int | None = None
     holds_since: int | None = field(default=None, repr=False)
+    agent: str = ""
+    subject: str = ""
+    #: Which of the contact's events began the visit, and which answered it.
+    began: int = field(default=-1, repr=False)
+    answered: int = field(default=-1, repr=False)
 
     @property
     def waits(self) -> bool:
@@ -95,24 +105,41 @@ def read(lines: Iterable[str | bytes]) -> list[Event]:
 
 def visits(events: Iterable[Event], watermark: int, rules: Mapping[str, Rules]) -> Iterator[Visit]:
     """Yield every visit; one that nothing ended by ``watermark`` within the longest credible wait is lost."""
-    lives: defaultdict[str, dict[str, Event]] = defaultdict(dict)
-    for event in events:
-        if event["type"] in ORDER_OF_LIFE:
-            lives[event["contact_id"]][event["id"]] = event
-    for life in lives.values():
-        for visit in _visits_of(life.values()):
+    for life in lives_of(events):
+        for visit in _visits_of(life):
             lost_at = visit.queued + rules.get(visit.queue, Rules()).longest
             if visit.waits and lost_at <= watermark:
                 visit.exit("lost", lost_at)
             yield visit
 
 
+def lives_of(events: Iterable[Event]) -> list[list[Event]]:
+    """Return the events of each contact, each once, in the order in which they happened."""
+    lives: defaultdict[str, dict[str, Event]] = defaultdict(dict)
+    for event in events:
+        if kind_of(event) in ORDER_OF_LIFE:
+            lives[event["contact_id"]][event["id"]] = event
+    return [
+        sorted(life.values(), key=lambda e: (milliseconds(e["time"]), ORDER_OF_LIFE.index(kind_of(e)), e["id"]))
+        for life in lives.values()
+    ]
+
+
+def kind_of(event: Event) -> str:
+    """Return an event's type; a bot's line is told from a person's."""
+    return "message.sent by a bot" if is_bots(event) else str(event["type"])
+
+
+def is_bots(event: Event) -> bool:
+    """Tell whether a bot wrote a line."""
+    return event["type"] == "message.sent" and event.get("sender") == "bot"
+
+
 def _visits_of(life: Iterable[Event]) -> list[Visit]:
     found: list[Visit] = []
     visit = Visit("", "", 0, outcome="nobody came yet")
     worked: Visit | None = None  # whose after-work may be going on
-    in_order = sorted(life, key=lambda e: (milliseconds(e["time"]), ORDER_OF_LIFE.index(e["type"]), e["id"]))
-    for event in in_order:
+    for number, event in enumerate(life):
         at, kind = milliseconds(event["time"]), event["type"].removeprefix("contact.")
         if kind == "wrapped" and worked is not None:
             worked.wrapped_at, worked = at, None
@@ -125,8 +152,10 @@ def _visits_of(life: Iterable[Event]) -> list[Visit]:
             visit.resume(at)
         elif visit.waits:
             _while_waiting(visit, kind, at, event)
+            if kind == "answered":
+                visit.agent, visit.answered = event["agent_id"], number
         if kind == "queued" and not visit.waits:
-            visit = Visit(event["queue"], event["channel"], at)
+            visit = Visit(event["queue"], event["channel"], at, subject=event.get("subject", ""), began=number)
             found.append(visit)
     return found
 
@@ -174,6 +203,96 @@ def table(
             if amount:
                 result[at // interval * interval, visit.queue, visit.channel][name] += amount
     return dict(result)
+
+
+def conversations(events: Iterable[Event], interval: int = 15 * MINUTE) -> Table:
+    """Return what lines, bots and rings add up to, by queue and channel; nothing that is 0.
+
+    What no queue has to do with stands at (channel, "@channel"); what agents did, and the visits about each subject,
+    at (agent, "@agent") and (subject, "@subject").
+    """
+    result: defaultdict[tuple[int, str, str], Counter[str]] = defaultdict(Counter)
+    for life in lives_of(events):
+        for at, place, name, amount in _Conversation(life).amounts():
+            if amount:
+                result[at // interval * interval, *place][name] += amount
+    return dict(result)
+
+
+class _Conversation:
+    """One contact's events in order, and what can be asked of them."""
+
+    def __init__(self, life: list[Event]) -> None:
+        self.life = life
+        self.visits = _visits_of(life)
+        self.times = [milliseconds(event["time"]) for event in life]
+
+    def numbers(self, kind: str) -> list[int]:
+        """Return which events are of a kind."""
+        return [number for number, event in enumerate(self.life) if kind_of(event) == kind]
+
+    def place(self, number: int) -> tuple[str, str]:
+        """Return where an event counts: the queue visited last before it."""
+        before = [visit for visit in self.visits if visit.began < number]
+        return (before[-1].queue, before[-1].channel) if before else (self.life[number]["channel"], "@channel")
+
+    def agent(self, number: int) -> str:
+        """Return who wrote a line: who it says, else who talked last."""
+        before = [visit.agent for visit in self.visits if -1 < visit.answered < number]
+        return str(self.life[number].get("agent_id") or (before[-1] if before else ""))
+
+    def ends(self) -> list[int]:
+        """Return which events ended the contact: an end, or to give up while not talking."""
+        found = self.numbers("contact.ended")
+        for number in self.numbers("contact.abandoned"):
+            talked = _visits_of(self.life[:number])
+            if not (talked and talked[-1].talks):
+                found.append(number)
+        return sorted(found)
+
+    def amounts(self) -> Iterator[tuple[int, tuple[str, str], str, int]]:
+        """Yield (time, place, name, amount)."""
+        for number in self.numbers("contact.started")[:1]:
+            yield self.times[number], (self.life[number]["channel"], "@channel"), "started", 1
+        for kind, name in (("contact.offered", "offered_to_agent"), ("contact.declined", "declined")):
+            for number in self.numbers(kind):
+                yield self.times[number], self.place(number), name, 1
+                yield self.times[number], (self.life[number]["agent_id"], "@agent"), name, 1
+        for visit in self.visits:
+            if visit.subject:
+                yield visit.queued, (visit.subject, "@subject"), "offered", 1
+            for at, name, amount in amounts(visit, Rules()):
+                if name in ("handled", "talk_ms", "hold_ms", "wrap_up_ms"):
+                    yield at, (visit.agent, "@agent"), name, amount
+        yield from self.responses()
+        yield from self.bots()
+
+    def responses(self) -> Iterator[tuple[int, tuple[str, str], str, int]]:
+        """Yield how long lines of persons were waited for."""
+        asking, lines = self.numbers("message.received"), self.numbers("message.sent")
+        asked = min(asking + [visit.began for visit in self.visits], default=None)
+        if asked is not None:
+            for first in [line for line in lines if line > asked][:1]:
+                yield self.times[first], self.place(first), "first_responses", 1
+                yield self.times[first], self.place(first), "first_response_ms", self.times[first] - self.times[asked]
+        for line in lines:
+            since = max([number for number in lines + self.ends() if number < line], default=-1)
+            for open_line in [number for number in asking if since < number < line][:1]:
+                for place in (self.place(line), (self.agent(line), "@agent")):
+                    if place[0]:
+                        yield self.times[line], place, "responses", 1
+                        yield self.times[line], place, "response_ms", self.times[line] - self.times[open_line]
+
+    def bots(self) -> Iterator[tuple[int, tuple[str, str], str, int]]:
+        """Yield whether a bot wrote, and what came of it."""
+        for bot in self.numbers("message.sent by a bot")[:1]:
+            place = self.place(bot)
+            yield self.times[bot], place, "bot_contacts", 1
+            if self.visits and self.visits[0].began > bot:
+                yield self.visits[0].queued, place, "bot_handed_over", 1
+            for end in [end for end in self.ends() if end > bot][:1]:
+                if not self.visits and not [line for line in self.numbers("message.sent") if line < end]:
+                    yield self.times[end], place, "left_after_bot", 1
 
 
 def waited(stays: Iterable[Visit], start: int, end: int) -> int:

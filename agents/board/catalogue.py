@@ -22,6 +22,71 @@ class MetricSpec(msgspec.Struct, frozen=True):
 QUEUE: Final = ("queue", "channel")
 WINDOW: Final = ("queue", "channel", "window")
 
+PERIOD: Final = ("queue", "channel", "period")
+
+#: Beyond the queue: how contacts are answered and settled, what customers say, what is to be expected.
+SERVICE: Final = (
+    MetricSpec("callcenter_first_responses", "counter", "Contacts in which a person wrote a first line.", QUEUE),
+    MetricSpec("callcenter_responses", "counter", "Customers' lines that a person answered.", QUEUE),
+    MetricSpec("callcenter_agent_offers", "counter", "Times that a contact was offered to an agent.", QUEUE),
+    MetricSpec("callcenter_agent_declines", "counter", "Times that the agent did not take it.", QUEUE),
+    MetricSpec("callcenter_first_response_seconds", "gauge", "Mean time to a person's first line.", WINDOW),
+    MetricSpec("callcenter_response_seconds", "gauge", "Mean time from a line to a person's next line.", WINDOW),
+    MetricSpec("callcenter_contacts_opened", "counter", "Contacts that began.", QUEUE),
+    MetricSpec("callcenter_contacts_closed", "counter", "Contacts that ended or were resolved.", QUEUE),
+    MetricSpec("callcenter_contacts_resolved", "counter", "Contacts resolved.", QUEUE),
+    MetricSpec("callcenter_contacts_reopened", "counter", "Times that a contact was opened again.", QUEUE),
+    MetricSpec("callcenter_contacts_automated", "counter", "Contacts resolved with no person taking part.", QUEUE),
+    MetricSpec("callcenter_orders", "counter", "Orders, each at the contact that it followed.", QUEUE),
+    MetricSpec("callcenter_survey_answers", "counter", "Customers' answers to a survey.", ("queue", "survey")),
+    MetricSpec("callcenter_survey_satisfied", "counter", "Those of them that were satisfied.", ("queue", "survey")),
+    MetricSpec("callcenter_tickets_open", "gauge", "Tickets open now.", QUEUE),
+    MetricSpec("callcenter_oldest_ticket_seconds", "gauge", "Age of the oldest open ticket; none without.", QUEUE),
+    MetricSpec("callcenter_backlog_goal", "gauge", "As many tickets may be open; none where not limited.", QUEUE),
+    MetricSpec(
+        "callcenter_estimated_wait_seconds",
+        "gauge",
+        "How long whoever arrives now will wait; none if not known.",
+        QUEUE,
+    ),
+    MetricSpec(
+        "callcenter_estimated_wait_error_seconds",
+        "gauge",
+        "How far off it was, on average, for those answered in the last hour.",
+        QUEUE,
+    ),
+    MetricSpec(
+        "callcenter_overloaded", "gauge", "1 while more come than can be taken; none where agents are not known.", QUEUE
+    ),
+    MetricSpec("callcenter_agents_needed", "gauge", "Agents that keep the promise of an overloaded queue.", QUEUE),
+    MetricSpec("callcenter_resolved_ratio", "gauge", "Resolved of opened.", PERIOD),
+    MetricSpec("callcenter_automated_resolution_ratio", "gauge", "Of the resolved, those without a person.", PERIOD),
+    MetricSpec("callcenter_resolution_seconds", "gauge", "Mean time from opened to resolved.", PERIOD),
+    MetricSpec(
+        "callcenter_first_contact_resolution_ratio",
+        "gauge",
+        "Resolved whose customer has not come back so far.",
+        PERIOD,
+    ),
+    MetricSpec(
+        "callcenter_first_contact_resolution_final_ratio",
+        "gauge",
+        "The same of those whose time to come back has passed.",
+        PERIOD,
+    ),
+    MetricSpec("callcenter_repeat_contacts_ratio", "gauge", "Contacts followed by another within a week.", PERIOD),
+    MetricSpec("callcenter_conversion_ratio", "gauge", "Contacts followed by an order.", PERIOD),
+    MetricSpec("callcenter_cost_per_resolution", "gauge", "Cost per resolved contact, in the currency.", PERIOD),
+    MetricSpec("callcenter_cost_per_conversation", "gauge", "Cost per handled contact, in the currency.", PERIOD),
+    MetricSpec("callcenter_customer_satisfaction_ratio", "gauge", "The top two of five (CSAT).", ("queue", "period")),
+    MetricSpec("callcenter_net_promoter_score", "gauge", "From -100 to 100 (NPS).", ("queue", "period")),
+    MetricSpec(
+        "callcenter_customer_effort_score", "gauge", "Mean from 1 to 7, 7 the least (CES).", ("queue", "period")
+    ),
+    MetricSpec("callcenter_customer_retention_ratio", "gauge", "Customers kept, of those at the start.", ("period",)),
+    MetricSpec("callcenter_customer_churn_ratio", "gauge", "Customers lost, of those at the start.", ("period",)),
+)
+
 METRICS: Final = (
     MetricSpec("callcenter_contacts_offered", "counter", "Visits to a queue that began.", QUEUE),
     MetricSpec("callcenter_contacts_answered", "counter", "Visits answered by an agent.", QUEUE),
@@ -90,6 +155,7 @@ METRICS: Final = (
         "Share of their staffed time that agents worked on contacts.",
         ("window",),
     ),
+    *SERVICE,
     MetricSpec("callwatch_events", "counter", "Events read and counted.", ("topic", "type")),
     MetricSpec("callwatch_dead_letters", "counter", "Messages that could not be counted.", ("topic", "reason")),
     MetricSpec("callwatch_event_lag_seconds", "gauge", "How far the worker is behind Kafka.", ("topic", "partition")),

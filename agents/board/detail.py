@@ -32,7 +32,7 @@ STEP_MS: Final = 30 * MINUTE_MS
 #: So many of those who wait are named one by one; all are counted.
 MOST_WAITING: Final = 50
 
-PAGES: Final = ("queue", "report")
+PAGES: Final = ("queue", "report", "figures")
 
 
 class Asked(NamedTuple):

@@ -7,6 +7,10 @@ def _list(item: f.Schema, meaning: str) -> f.Schema:
     return {"type": "array", "items": item, "description": meaning}
 
 
+def _count(meaning: str) -> f.Schema:
+    return {"type": "integer", "description": meaning}
+
+
 def _asked(queue_alone: f.Schema) -> dict[str, f.Schema]:
     return {"time": f.time("when the figures are of"), "window": f.text("the rolling window"), **queue_alone}
 
@@ -63,3 +67,35 @@ def weekday() -> f.Schema:
             "before": f.record("the same weekday a week before", day),
         },
     )
+
+
+def volume() -> f.Schema:
+    """Return the schema of /api/v1/volume."""
+    of = {"type": ["string", "null"], "description": "of one, or null: all together"}
+    row = {
+        "start": f.time("when the interval, day, week, month or quarter begins"),
+        "queue": of,
+        "channel": of,
+        "offered": _count("visits that began"),
+        "answered": _count("visits answered by an agent"),
+        "abandoned": _count("visits whose customer gave up waiting"),
+        "left": _count("visits that left unanswered without giving up"),
+        "handled": _count("contacts that an agent finished"),
+        "share": f.number("offered / all that were offered in it"),
+        "same_weekday_before": {
+            "type": ["integer", "null"],
+            "description": "offered a week before; of what is in progress, up to the same quarter of an hour. "
+            "Null of months and quarters, and of a time from which nothing is stored",
+        },
+        "change": f.number("(offered - same_weekday_before) / same_weekday_before"),
+    }
+    meaning = "by time, a row for each queue and channel and one of all"
+    answer = {
+        "time": f.time("when the figures are of"),
+        "by": f.text("what is counted by"),
+        "from": f.time("when the first of them begins"),
+        "to": f.time("the end that was asked for"),
+        "timezone": f.text("the call center's time zone"),
+        "rows": _list(f.record("what came", row), meaning),
+    }
+    return f.record("how many contacts came", answer)

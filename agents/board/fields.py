@@ -19,6 +19,9 @@ COUNTS: Final = {
     "lost": "visits whose end never came within the longest credible wait",
     "handled": "contacts that an agent finished",
 }
+#: What a row of a past time does not have.
+OF_NOW: Final = ("promise", "estimated_wait_seconds", "estimated_wait_error_seconds", "overload")
+
 #: a answered, b abandoned, _T within the target, s short abandons.
 FORMULA_MEANINGS: Final = {
     "answered_of_offered": "a_T / (a + b); the default",
@@ -102,7 +105,7 @@ def row(**beyond: Schema) -> Schema:
             "longest_wait_seconds": number("how long the first in the queue has waited, in seconds; null of nobody"),
             **beyond,
         },
-        *(("promise",) if "promise" in beyond else ()),
+        *(name for name in OF_NOW if name in beyond),
     )
 
 
@@ -118,7 +121,24 @@ def live_row() -> Schema:
         "group": text("the group it stands in on the wallboard", nullable=True),
         "open": {"type": "boolean", "description": "whether it is open now, by its hours and holidays"},
     }
+    overload = {
+        "since": time("since when"),
+        "arrivals_per_hour": {"type": "number", "description": "as many come in an hour, by the last 5 minutes"},
+        "capacity_per_hour": {"type": "number", "description": "as many can the agents there take, by handle time"},
+        "agents_needed": {"type": ["integer", "null"], "description": "agents that keep the promise, by Erlang C"},
+        "minutes_to_recover": number("until those who wait now are answered by so many agents, in minutes"),
+    }
     return row(
+        estimated_wait_seconds=number(
+            "how long whoever arrives now will wait, in seconds, by who is ahead, who serves, and handle time; "
+            "null where that is not known"
+        ),
+        estimated_wait_error_seconds=number(
+            "how far off it was, on average, for those answered in the last hour, in seconds"
+        ),
+        overload=record(
+            "more come than can be taken, over 5 and over 15 minutes; null where not", overload, nullable=True
+        ),
         queue_length_average=number("time-weighted mean number of contacts that waited in the window"),
         promise=record(
             "what the queue is held to; null in the row of all, left out of a past time", promise, nullable=True

@@ -2,12 +2,13 @@
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
-from typing import Any
+from datetime import timedelta
+from typing import Any, Final
 
 from agents.board.model import TODAY, Book, Model
 from streams import kpis
 from streams.contact import Place
-from streams.events import CHANNELS
+from streams.events import CHANNELS, EPOCH
 from streams.measures import Histogram, Measure, Row, exited
 from streams.policy import SECOND_MS, Policies, Promise
 from streams.windows import fine, state_ms, waited_ms
@@ -16,6 +17,13 @@ from streams.windows import fine, state_ms, waited_ms
 DIGITS = 6
 
 Figures = dict[str, Any]
+
+#: Of all queues together nobody can say who waits next.
+NO_OUTLOOK: Final[Figures] = {
+    "estimated_wait_seconds": None,
+    "estimated_wait_error_seconds": None,
+    "overload": None,
+}
 
 
 def rounded(value: float | None) -> float | None:
@@ -61,10 +69,11 @@ def promised(promise: Promise, group: str | None, *, is_open: bool) -> Figures:
     }
 
 
-def live_rows(model: Model, policies: Policies, window: str, now: int) -> list[Figures]:
+def live_rows(model: Model, policies: Policies, window: str, now: int, *, outlook: bool = True) -> list[Figures]:
     """Return a row for each queue and channel at ``now`` (ms), and last the one of all.
 
-    A queue of the configuration has a row before its first contact too.
+    A queue of the configuration has a row before its first contact too. What lies ahead is of now, whatever the
+    window, and left out without ``outlook``.
     """
     sums, start, ahead = model.contacts.sums(window), model.contacts.start_of(window), _ahead(model.contacts)
     seen = set(sums) | {place for place, waits in model.waiting.items() if waits} | set(model.contacts.sums(TODAY))
@@ -79,12 +88,38 @@ def live_rows(model: Model, policies: Policies, window: str, now: int) -> list[F
             derived[place] = measured(row)
         figures = _live(derived[place], row, waits, missed, start, now, ahead[place])
         terms = promised(promise, policies.groups.get(place[0]), is_open=policies.is_open(place[0], now))
-        rows.append({"queue": place[0], "channel": place[1], **figures, "promise": terms})
+        ahead_of = outlook_of(model, place, promise, now, is_open=terms["open"]) if outlook else NO_OUTLOOK
+        rows.append({"queue": place[0], "channel": place[1], **figures, **ahead_of, "promise": terms})
     everybody = [since for waits in model.waiting.values() for since in waits.values()]
     row = model.contacts.total(window)
     everything = _live(measured(row), row, everybody, past_target, start, now, ahead.total())
-    rows.append({"queue": None, "channel": None, **everything, "promise": None})
+    rows.append({"queue": None, "channel": None, **everything, **NO_OUTLOOK, "promise": None})
     return rows
+
+
+def outlook_of(model: Model, place: Place, promise: Promise, now: int, *, is_open: bool) -> Figures:
+    """Return what lies ahead of a queue now: the next one's wait, how true that proved, whether it is too much."""
+    outlook, overload = model.outlook, None
+    found = outlook.overload(place, promise) if is_open else None
+    if found is not None:
+        overload = {
+            "since": iso(found.since),
+            "arrivals_per_hour": rounded(found.arrivals_per_hour),
+            "capacity_per_hour": rounded(found.capacity_per_hour),
+            "agents_needed": found.agents_needed,
+            "minutes_to_recover": rounded(found.minutes_to_recover),
+        }
+    return {
+        "estimated_wait_seconds": rounded(outlook.expected_wait(place)),
+        "estimated_wait_error_seconds": rounded(outlook.error_seconds(place, now)),
+        "overload": overload,
+    }
+
+
+def iso(at: int) -> str:
+    """Return a time as RFC 3339, in UTC: whole seconds where it is one."""
+    text = (EPOCH + timedelta(milliseconds=at)).isoformat(timespec="milliseconds" if at % 1000 else "seconds")
+    return text.replace("+00:00", "Z")
 
 
 def _listed(policies: Policies, seen: Collection[str]) -> set[Place]:

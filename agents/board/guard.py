@@ -23,7 +23,7 @@ COOKIE: Final = "callwatch"
 OPEN: Final = frozenset({"/healthz", "/readyz", "/login", "/logout", "/static/docs.css", "/static/icon.svg"})
 METRICS: Final = "/metrics"
 #: Where a browser that nobody knows yet is sent to log in, instead of being told 401.
-PAGES: Final = frozenset({"/", "/docs", "/queue", "/report"})
+PAGES: Final = frozenset({"/", "/docs", "/queue", "/report", "/figures"})
 
 #: No request has a body but a login, and that is short.
 LARGEST_BODY: Final = 16 * 1024

@@ -8,10 +8,11 @@ from functools import partial
 from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
-from agents.board.figures import Figures, measured, rounded
+from agents.board.figures import Figures, iso, measured, rounded
+from agents.board.model import book_of
 from agents.store import Reader
 from streams import kpis
-from streams.contact import Place
+from streams.contact import Place, is_aside
 from streams.events import EPOCH, milliseconds
 from streams.measures import Measure, Row, add, exited, total
 from streams.policy import DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS
@@ -24,6 +25,20 @@ MOST_INTERVALS: Final = 10_000
 
 #: As many intervals are read at once: Redis and this process do nothing else meanwhile.
 READ: Final = 24
+
+__all__ = [
+    "MOST_INTERVALS",
+    "READ",
+    "BadRequestError",
+    "Span",
+    "interval_parts",
+    "interval_rows",
+    "iso",
+    "rows_at",
+    "span_of",
+    "steps",
+    "time_of",
+]
 
 
 class BadRequestError(Exception):
@@ -66,14 +81,8 @@ def span_of(start: str | None, end: str | None, interval_text: str, now: int, zo
     return Span(since, until, step)
 
 
-def iso(at: int) -> str:
-    """Return a time as RFC 3339, in UTC: whole seconds where it is one."""
-    text = (EPOCH + timedelta(milliseconds=at)).isoformat(timespec="milliseconds" if at % 1000 else "seconds")
-    return text.replace("+00:00", "Z")
-
-
 async def _contact_partitions(reader: Reader) -> list[str]:
-    return [partition for partition in await reader.partitions() if not partition.startswith("agents/")]
+    return [partition for partition in await reader.partitions() if book_of(partition) == "contacts"]
 
 
 async def rows_at(reader: Reader, at: int, length: int, newest: int) -> list[Figures]:
@@ -135,7 +144,7 @@ async def interval_parts(
         for number in asked:
             begin = starts.of(number)
             for place, row in sums.get(number, {}).items():
-                if queue is None or place[0] == queue:
+                if not is_aside(place) and queue in (None, place[0]):
                     add(table.setdefault(begin, {}).setdefault(place, {}), row)
         # The last one may go on in what is read next.
         whole = {begin: table.pop(begin) for begin in sorted(table)[:-1]}

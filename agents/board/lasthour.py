@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from time import monotonic
 from typing import Final, NamedTuple
 
-from agents.board.model import AHEAD_MS
+from agents.board.model import AHEAD_MS, book_of
 from agents.store import Reader
 from streams import kpis
 from streams.contact import Place
@@ -65,7 +65,7 @@ class LastHour:
         hour = Hour(now, {}, {})
         asked = range(fine(now - self._back), fine(now + AHEAD_MS) + 1)
         for partition in await self._reader.partitions():
-            if partition.startswith("agents/"):
+            if book_of(partition) != "contacts":
                 continue
             # Buckets and those who wait come from one commit: a queue's past length is its length now, undone.
             snapshot = await self._reader.snapshot(partition, asked, ())

@@ -10,9 +10,10 @@ from prometheus_client.samples import Sample
 
 from agents.board.catalogue import METRICS, WINDOW
 from agents.board.exposition import Labels, counter, gauge, histogram, histogram_series, labels_of
-from agents.board.figures import agents_by_state, live_rows, occupancy
+from agents.board.figures import Figures, agents_by_state, live_rows, occupancy
 from agents.board.follower import Follower
 from agents.board.model import TODAY
+from agents.board.servicemetrics import service_metrics
 from streams import kpis
 from streams.contact import Place
 from streams.events import AGENT_STATES, CHANNELS
@@ -35,6 +36,8 @@ PROCESS: Final = ProcessCollector(registry=None)
 
 #: The channel of a queue that does not say another, before its first contact has.
 VOICE: Final = CHANNELS[0]
+
+NO_PERIODS: Final[Mapping[str, list[Figures]]] = {}
 
 COMMIT_BOUNDS_MS: Final = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000)
 
@@ -108,11 +111,20 @@ def cumulative(counts: Iterable[tuple[int, int]], bounds_ms: Iterable[int]) -> l
 class Collector:
     """Yields all metric families from what the follower knows now."""
 
-    def __init__(self, follower: Follower, policies: Policies, windows: Iterable[str], version: str) -> None:
+    def __init__(
+        self,
+        follower: Follower,
+        policies: Policies,
+        windows: Iterable[str],
+        version: str,
+        long: Mapping[str, list[Figures]] = NO_PERIODS,
+    ) -> None:
+        """Tell of ``windows``, and of ``long`` periods what is worked out elsewhere: period -> rows."""
         self._follower = follower
         self._policies = policies
         self._windows = (*windows, TODAY)
         self._version = version
+        self._long = long
         #: (histogram, label values) -> the row that its samples were made of, and those
         self._made: dict[tuple[str, tuple[str, ...]], tuple[Row, list[Sample]]] = {}
 
@@ -181,7 +193,10 @@ class Collector:
 
     def _windowed(self, counters: Iterable[Place]) -> Iterator[Metric]:
         model, now = self._follower.model, self._follower.now
-        tables = {window: live_rows(model, self._policies, window, now)[:-1] for window in self._windows}
+        tables = {
+            window: live_rows(model, self._policies, window, now, outlook=window == TODAY)[:-1]
+            for window in self._windows
+        }
         newest = tables[TODAY]
         # Of a queue that is known nobody waiting is a figure too, be its day only just begun.
         lengths = dict.fromkeys(counters, 0) | {_place(row): row["queue_length"] for row in newest}
@@ -191,6 +206,7 @@ class Collector:
         labelled = [(labels_of(WINDOW, (*_place(row), window)), row) for window, rows in tables.items() for row in rows]
         for name, figure in _WINDOWED:
             yield _gauge(name, ((labels, figure(row)) for labels, row in labelled))
+        yield from service_metrics(model, self._policies, self._windows, newest, self._long)
 
     def _promises(self, places: Iterable[Place]) -> Iterator[Metric]:
         of, now = self._policies, self._follower.now

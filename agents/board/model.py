@@ -1,18 +1,20 @@
 """What the board knows: one partition's contribution at a time, added up as it comes.
 
-Contacts and agents are kept apart, each in a ``Book``. All sums are of integers, so adding what changed gives
-exactly what counting anew would give.
+Contacts, agents, feedback and customers are kept apart, each in a ``Book``. What stands aside, by agent or subject,
+never comes among the rows of queues. All sums are of integers, so adding what changed gives exactly what counting anew
+would give.
 """
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
+from agents.board.outlook import RATES_MS, Outlook
 from agents.store import Delta, Snapshot
-from streams.contact import Place
+from streams.contact import Place, is_aside
 from streams.measures import Row, add, total
-from streams.policy import MINUTE_MS
+from streams.policy import DAY_MS, MINUTE_MS
 from streams.windows import (
     FINE_MS,
     INTERVAL_MS,
@@ -32,9 +34,37 @@ TODAY = "today"
 #: Events may be this far ahead of now.
 AHEAD_MS = MINUTE_MS
 
+#: Changes of intervals older than this are not told from each other any more.
+VERSIONS_MS: Final = 100 * DAY_MS
+
+#: The book that a topic's partitions are counted in.
+BOOK_OF: Final = {
+    "calls": "contacts",
+    "chats": "contacts",
+    "agents": "agents",
+    "feedback": "feedback",
+    "customers": "customers",
+}
+BOOKS: Final = ("contacts", "agents", "feedback", "customers")
+
+
+def book_of(partition: str) -> str:
+    """Return the name of the book that a partition is counted in."""
+    return BOOK_OF[partition.partition("/")[0]]
+
+
+def split(intervals: Buckets) -> tuple[Buckets, Buckets]:
+    """Return the rows of queues, and those that stand aside."""
+    own: Buckets = {}
+    aside: Buckets = {}
+    for number, places in intervals.items():
+        for place, row in places.items():
+            (aside if is_aside(place) else own).setdefault(number, {})[place] = row
+    return own, aside
+
 
 class Book:
-    """The buckets and windows of contacts, or of agents."""
+    """The buckets and windows of contacts, of agents, of feedback, or of customers."""
 
     def __init__(self, windows: Mapping[str, int], zone: ZoneInfo) -> None:
         self._fine: Buckets = {}
@@ -43,24 +73,33 @@ class Book:
         self._rolling = {label: Rolling(length) for label, length in windows.items()}
         self._lengths = dict(windows)
         self._days: Buckets = {}
+        self._days_aside: Buckets = {}
         self._today_derived: dict[Place, Any] = {}
         self._now = 0
+        #: interval -> how many changes of it came: who keeps sums of past times sees by it whether they still hold.
+        self.versions: dict[int, int] = {}
 
-    def post(self, deltas: Buckets) -> None:
-        """Count what changed."""
+    def post(self, deltas: Buckets, aside: Buckets | None = None) -> None:
+        """Count what changed, and what stands aside by interval."""
         oldest = fine(self._now) - self._longest
         recent = {number: places for number, places in deltas.items() if number > oldest}
         post(self._fine, recent)
         for rolling in self._rolling.values():
             rolling.post(recent)
-        self._post_days(coarse(deltas))
+        intervals = coarse(deltas)
+        self._post_days(intervals)
+        self._post_aside(aside or {})
+        for number in intervals.keys() | (aside or {}).keys():
+            self.versions[number] = self.versions.get(number, 0) + 1
 
     def start(self, fine_rows: Buckets, intervals: Buckets) -> None:
         """Count what a partition contributed so far."""
         post(self._fine, fine_rows)
         for rolling in self._rolling.values():
             rolling.post(fine_rows)
-        self._post_days(intervals)
+        own, aside = split(intervals)
+        self._post_days(own)
+        self._post_aside(aside)
 
     def move(self, now: int) -> None:
         """Let the windows end now."""
@@ -75,12 +114,21 @@ class Book:
         for day in [day for day in self._days if day < today]:
             del self._days[day]
             self._today_derived.clear()
+        for day in [day for day in self._days_aside if day < today]:
+            del self._days_aside[day]
+            # A version that is gone makes sums be read again once, no more.
+            for number in [number for number in self.versions if number < interval(now - VERSIONS_MS)]:
+                del self.versions[number]
 
     def sums(self, window: str) -> Mapping[Place, Row]:
         """Return the sums over a window, by place."""
         if window == TODAY:
             return self._days.get(midnight(self._now, self._zone), {})
         return self._rolling[window].sums
+
+    def aside(self) -> Mapping[Place, Row]:
+        """Return the sums since midnight of what stands aside, by place."""
+        return self._days_aside.get(midnight(self._now, self._zone), {})
 
     def total(self, window: str) -> Row:
         """Return the sums over a window of all places together."""
@@ -112,26 +160,42 @@ class Book:
                 add(day.setdefault(place, {}), row)
                 self._today_derived.pop(place, None)
 
+    def _post_aside(self, intervals: Buckets) -> None:
+        for number, places in intervals.items():
+            post(self._days_aside, {midnight(number * INTERVAL_MS, self._zone): places})
+
 
 class Model:
     """All partitions together."""
 
     def __init__(self, windows: Mapping[str, int], zone: ZoneInfo) -> None:
-        self.contacts = Book(windows, zone)
+        # What comes is measured over windows of its own, whatever windows are shown.
+        lengths = {**RATES_MS, **windows}
+        self.contacts = Book(lengths, zone)
         self.agents = Book(windows, zone)
+        self.feedback = Book(windows, zone)
+        self.customers = Book(windows, zone)
         self.totals: dict[str, Totals] = {}
         self.stats: dict[str, dict[str, int]] = {}
         #: place -> (partition, contact id) -> waiting since
         self.waiting: defaultdict[Place, dict[tuple[str, str], int]] = defaultdict(dict)
+        #: place -> (partition, contact id) -> open since, of tickets
+        self.tickets: defaultdict[Place, dict[tuple[str, str], int]] = defaultdict(dict)
         #: agent id -> state, since, queues
         self.people: dict[str, tuple[str, int, tuple[str, ...]]] = {}
         #: The time up to which the windows reach, in ms; 0 before the first ``move``.
         self.now = 0
+        self.outlook = Outlook(self.contacts, self.waiting, self.people)
         self._places: dict[tuple[str, str], Place] = {}
-        #: The counters of all partitions, by place; None where they have changed.
-        self._counters: dict[Place, Row | None] = {}
-        self._longest = max(windows.values())
+        #: By book, the counters of all partitions, by place; None where they have changed.
+        self._counters: dict[str, dict[Place, Row | None]] = {name: {} for name in BOOKS}
+        self._longest = max(lengths.values())
         self._zone = zone
+
+    def book(self, name: str) -> Book:
+        """Return the book of a name of ``BOOKS``."""
+        books = (self.contacts, self.agents, self.feedback, self.customers)
+        return dict(zip(BOOKS, books, strict=True))[name]
 
     def wanted(self, now: int, until: int | None = None) -> tuple[range, range]:
         """Return the fine buckets and the intervals that a partition's snapshot has to bring for ``now``.
@@ -143,56 +207,58 @@ class Model:
 
     def start(self, partition: str, snapshot: Snapshot) -> None:
         """Take up a partition."""
-        self._book(partition).start(snapshot.fine, snapshot.intervals)
+        name = book_of(partition)
+        self.book(name).start(snapshot.fine, snapshot.intervals)
         totals = self.totals[partition] = Totals()
         totals.rows = snapshot.totals
-        self._note_counted(partition, totals.rows)
+        self._counters[name].update(dict.fromkeys(totals.rows))
         self.stats[partition] = dict(snapshot.stats)
         self._show(partition, snapshot.now.items())
 
     def apply(self, partition: str, delta: Delta) -> None:
         """Count what one commit changed."""
-        self._book(partition).post(delta.deltas)
-        self._note_counted(partition, self.totals[partition].post(delta.deltas.values()))
+        name = book_of(partition)
+        self.book(name).post(delta.deltas, delta.aside)
+        self._counters[name].update(dict.fromkeys(self.totals[partition].post(delta.deltas.values())))
         self.stats[partition].update(delta.stats)
+        if name == "contacts":
+            self.outlook.observe(partition, delta, self.now, self._places)
         self._show(partition, delta.now.items())
 
     def move(self, now: int) -> None:
         """Let all windows end now. They let go of what lies before them: a clock put back needs a new model."""
         self.now = now
-        self.contacts.move(now)
-        self.agents.move(now)
+        for name in BOOKS:
+            self.book(name).move(now)
+        self.outlook.move(now)
 
-    def counters(self) -> Mapping[Place, Row]:
-        """Return what was ever counted of contacts, by place; it never goes down.
+    def counters(self, name: str = "contacts") -> Mapping[Place, Row]:
+        """Return what was ever counted in a book, by place; it never goes down.
 
         A place's row is another object once it has changed, and the same until then.
         """
-        books = [totals.rows for partition, totals in self.totals.items() if not partition.startswith("agents/")]
+        books = [totals.rows for partition, totals in self.totals.items() if book_of(partition) == name]
+        kept = self._counters[name]
         counters: dict[Place, Row] = {}
-        for place, known in self._counters.items():
+        for place, known in kept.items():
             counters[place] = total(rows[place][0] for rows in books if place in rows) if known is None else known
-        self._counters.update(counters)
+        kept.update(counters)
         return counters
 
-    def _note_counted(self, partition: str, places: Iterable[Place]) -> None:
-        if not partition.startswith("agents/"):
-            self._counters.update(dict.fromkeys(places))
-
-    def _book(self, partition: str) -> Book:
-        return self.agents if partition.startswith("agents/") else self.contacts
-
     def _show(self, partition: str, changes: Iterable[tuple[str, Any]]) -> None:
-        if partition.startswith("agents/"):
+        name = book_of(partition)
+        if name == "agents":
             for agent_id, shown in changes:
                 if shown is not None:
                     self.people[agent_id] = (shown[0], shown[1], tuple(shown[2]))
+            self.outlook.staff_changed()
             return
+        shelf = self.tickets if name == "customers" else self.waiting
         for contact_id, shown in changes:
             key = (partition, contact_id)
             place = self._places.pop(key, None)
             if place is not None:
-                self.waiting[place].pop(key, None)
+                shelf[place].pop(key, None)
             if shown is not None:
                 place = self._places[key] = (shown[0], shown[1])
-                self.waiting[place][key] = shown[2]
+                shelf[place][key] = shown[2]

@@ -4,8 +4,10 @@ from collections.abc import Iterable, Iterator
 from html import escape
 from typing import Any
 
-from agents.board import detailed
+from agents.board import detailed, serviced
 from agents.board import fields as f
+from agents.board.answers import SUBJECT_PERIODS
+from agents.board.volume import USUAL
 from streams.policy import FORMULAS
 
 _REFUSALS = {
@@ -61,7 +63,11 @@ def document(version: str, windows: Iterable[str]) -> f.Schema:
         },
         "paths": {**_api(list(windows)), **_others()},
         "components": {
-            "schemas": {"Row": f.live_row(), "IntervalRow": f.row(start=f.time("when the interval begins"))},
+            "schemas": {
+                "Row": f.live_row(),
+                "IntervalRow": f.row(start=f.time("when the interval begins")),
+                "PeriodRow": serviced.row(),
+            },
             "securitySchemes": {
                 "bearer": {"type": "http", "scheme": "bearer", "description": "roles: wallboard, metrics, admin"}
             },
@@ -100,7 +106,10 @@ def _api(windows: list[str]) -> f.Schema:
         "states": f.states(),
         "occupancy": f.number("busy / (busy + available) over the window, from 0 to 1"),
         "agents": {"type": "array", "items": f.agent(), "description": "every agent known"},
+        "period": serviced.period_names() | {"description": "the period that was asked for"},
+        "people": serviced.people(),
     }
+    over = _query("period", "tells besides what each agent did in it; to the role admin", serviced.period_names())
     asked = [
         _query("from", "first moment; local midnight where left out", moment),
         _query("to", "end; now where left out", moment),
@@ -116,9 +125,10 @@ def _api(windows: list[str]) -> f.Schema:
             _answer(f.record("the figures of now, or of a past time", live, "pipeline")),
         ),
         "/api/v1/intervals": _get("Every queue by interval", asked, _answer(f.record("the figures", table))),
-        "/api/v1/agents": _get("Every agent's state", [window], _answer(f.record("the agents", people))),
+        "/api/v1/agents": _get("Every agent's state", [window, over], _answer(_told(people))),
         "/api/v1/stream": _get("A snapshot each second", [window], stream),
         **_detail(windows),
+        **_service(),
     }
 
 
@@ -132,7 +142,36 @@ def _detail(windows: list[str]) -> f.Schema:
         "/api/v1/trend": _get("A queue's last hour, and who waits", [*place, rolling], _answer(detailed.trend())),
         "/api/v1/breaches": _get("Since when promises are broken", [rolling], _answer(detailed.breaches())),
         "/api/v1/weekday": _get("A queue's day beside the same weekday", place, _answer(detailed.weekday())),
+        "/api/v1/volume": _get("How many contacts came", _volume(), _answer(detailed.volume())),
     }
+
+
+def _told(people: dict[str, f.Schema]) -> f.Schema:
+    return f.record("the agents", people, "period", "people")
+
+
+def _service() -> f.Schema:
+    period = _query("period", "which period", serviced.period_names() | {"default": "today"})
+    queue = _query("queue", "one queue alone", {"type": "string"})
+    lately = _query("period", "which period", {"type": "string", "enum": list(SUBJECT_PERIODS), "default": "24h"})
+    return {
+        "/api/v1/figures": _get(
+            "Every figure of customer service over a period", [period, queue], _answer(serviced.figures())
+        ),
+        "/api/v1/subjects": _get("What customers ask about", [lately], _answer(serviced.subjects())),
+    }
+
+
+def _volume() -> list[f.Schema]:
+    moment = {"type": "string", "format": "date-time"}
+    units = {"type": "string", "enum": list(USUAL), "default": "day"}
+    return [
+        _query("by", "what is counted by, in the call center's time zone", units),
+        _query("from", "first moment; where left out, as many units back as fill a chart", moment),
+        _query("to", "end; now where left out", moment),
+        _query("queue", "one queue alone", {"type": "string"}),
+        _query("channel", "one channel alone", {"type": "string"}),
+    ]
 
 
 def _others() -> f.Schema:
@@ -169,6 +208,7 @@ def _others() -> f.Schema:
         ),
         "/": _get("The wallboard", [], {**page, **to_login, **_guarded()}),
         "/queue": _get("One queue's page", [], {**page, **to_login, **_guarded()}),
+        "/figures": _get("Every figure of customer service", [], {**page, **to_login, **_guarded()}),
         "/report": _get("The report by interval", [], {**page, **to_login, **_guarded()}),
         "/docs": _get("This description, for people", [], {**page, **to_login, **_guarded()}),
         "/openapi.json": _get("This description, for programs", [], _answer({"type": "object"})),

@@ -12,11 +12,14 @@ __all__ = ["ALLOWED", "BadRequestError", "asked"]
 ALLOWED: Final = {
     "/api/v1/queues": ("window", "at"),
     "/api/v1/intervals": ("from", "to", "interval", "queue"),
-    "/api/v1/agents": ("window",),
+    "/api/v1/agents": ("window", "period"),
+    "/api/v1/figures": ("period", "queue"),
+    "/api/v1/subjects": ("period",),
     "/api/v1/stream": ("window",),
     "/api/v1/trend": ("queue", "channel", "window"),
     "/api/v1/breaches": ("window",),
     "/api/v1/weekday": ("queue", "channel"),
+    "/api/v1/volume": ("by", "from", "to", "queue", "channel"),
 }
 
 

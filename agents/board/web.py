@@ -18,6 +18,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from agents.board import history, openapi
+from agents.board.answers import Answers
 from agents.board.detail import Detail
 from agents.board.exposition import text_of
 from agents.board.figures import Figures, agents_by_state, live_rows, occupancy, rounded
@@ -28,6 +29,7 @@ from agents.board.login import Login
 from agents.board.metrics import Collector
 from agents.board.model import AHEAD_MS, TODAY
 from agents.board.questions import asked
+from agents.board.volume import Volume
 from agents.store import Reader, StoreError
 from config.tokens import Tokens
 from streams.policy import MINUTE_MS, Policies
@@ -92,12 +94,14 @@ class Board:
         self._windows = windows
         self._fine_retention = fine_retention_ms
         self._version = version
-        self._collector = Collector(follower, policies, windows, version)
+        self._answers = Answers(follower, reader, policies)
+        self._collector = Collector(follower, policies, windows, version, self._answers.long)
         self._usual = list(windows)[min(1, len(windows) - 1)]
         self._door = door
         self._streams: set[object] = set()
         self._login = Login()
         self._detail = Detail(follower, reader, policies, windows)
+        self._volume = Volume(follower, reader, policies)
         self._snapshots: dict[str, tuple[int, bytes]] = {}
         #: Tells that the server wants to end: it waits for its answers, and a stream is one that ends only now.
         self.ending: Callable[[], bool] = lambda: False
@@ -117,6 +121,8 @@ class Board:
             Route("/healthz", self.healthz),
             Route("/readyz", self.readyz),
             *self._detail.routes(),
+            *self._volume.routes(),
+            *self._answers.routes(),
             Route("/openapi.json", self.openapi),
             Route("/docs", self.docs),
         ]
@@ -140,13 +146,13 @@ class Board:
 
     @asynccontextmanager
     async def _lifespan(self, _app: Starlette) -> AsyncIterator[None]:
-        following = asyncio.create_task(self._follower.run())
+        running = [asyncio.create_task(self._follower.run()), asyncio.create_task(self._answers.run())]
         try:
             yield
         finally:
-            following.cancel()
-            with suppress(asyncio.CancelledError):
-                await following
+            for task in running:
+                task.cancel()
+            await asyncio.gather(*running, return_exceptions=True)
             # A store that hangs does not keep the board from ending.
             with suppress(TimeoutError):
                 async with asyncio.timeout(CLOSE_S):
@@ -203,15 +209,22 @@ class Board:
         return Json({**head, "rows": msgspec.Raw(b"[" + b",".join(filter(None, written)) + b"]")})
 
     async def agents(self, request: Request) -> Response:
-        """Serve every agent's state, how many there are in each, and their occupancy."""
-        window, model, now = self._window(asked(request)), self._follower.model, self._follower.now
+        """Serve every agent's state, how many there are in each, their occupancy; to an admin, what each has done."""
+        given = asked(request)
+        window, model, now = self._window(given), self._follower.model, self._follower.now
+        told: dict[str, Any] = {}
+        if "period" in given:
+            if request.state.role != "admin":
+                return failure(403, "what each agent has done is for a token of the role admin")
+            told = {"period": given["period"], "people": await self._answers.people(given["period"])}
         people = [
             {"agent_id": name, "state": state, "since": iso(since), "queues": queues}
             for name, (state, since, queues) in sorted(model.people.items())
         ]
         share = rounded(occupancy(model, window, now))
         states = agents_by_state(model)
-        return Json({"time": iso(now), "window": window, "states": states, "occupancy": share, "agents": people})
+        head = {"time": iso(now), "window": window, "states": states, "occupancy": share}
+        return Json({**head, "agents": people, **told})
 
     async def stream(self, request: Request) -> Response:
         """Serve a snapshot each second, as server-sent events."""

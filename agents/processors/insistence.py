@@ -92,6 +92,10 @@ class InsistentStore:
         """Return single buckets."""
         return await self._insist(partition, lambda: self._store.rows(partition, fine, intervals))
 
+    async def day_rows(self, partition: str, days: Collection[int]) -> Buckets:
+        """Return single days."""
+        return await self._insist(partition, lambda: self._store.day_rows(partition, days))
+
     async def settled(self, partition: str, hours: Collection[int]) -> dict[int, bytes]:
         """Return digests by hour."""
         return await self._insist(partition, lambda: self._store.settled(partition, hours))

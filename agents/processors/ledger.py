@@ -4,25 +4,44 @@ Rows are committed as they stand and not as increments, so the worker keeps thos
 and asks the store for the others first. That is safe because only the owner of the stored head can commit.
 """
 
-from collections.abc import Collection
+from collections import defaultdict
+from collections.abc import Collection, Iterable
+from functools import lru_cache
 from typing import Final
+from zoneinfo import ZoneInfo
+
+import msgspec
 
 from agents.store import Beat, Commit, Delta, Loaded, Store
+from streams.contact import Place
+from streams.measures import Row, add
 from streams.partition import Change
-from streams.policy import HOUR_MS
-from streams.windows import Buckets, Totals, coarse, fine, interval, post
+from streams.policy import DAY_MS, HOUR_MS, MINUTE_MS
+from streams.windows import (
+    INTERVAL_MS,
+    Buckets,
+    Totals,
+    coarse,
+    day_of,
+    fine,
+    interval,
+    post,
+    start_of_day,
+)
 
 #: As many buckets of a kind are kept at hand.
 AT_HAND: Final = 128
 
 
-class Retention:
-    """How long buckets and settled ids are kept behind the watermark, in ms."""
+class Retention(msgspec.Struct, frozen=True):
+    """How long buckets and settled ids are kept behind the watermark, in ms, and where days begin."""
 
-    def __init__(self, fine_ms: int, intervals_ms: int, settled_ms: int) -> None:
-        self.fine_ms = fine_ms
-        self.intervals_ms = intervals_ms
-        self.settled_ms = settled_ms
+    fine_ms: int
+    intervals_ms: int
+    settled_ms: int
+    days_ms: int = 400 * DAY_MS
+    settling_ms: int = 10 * MINUTE_MS
+    zone: ZoneInfo = ZoneInfo("UTC")
 
 
 class Ledger:
@@ -38,6 +57,11 @@ class Ledger:
         self._stored_fine, self._stored_intervals, self._stored_settled = loaded.fine, loaded.intervals, loaded.settled
         self._fine: Buckets = {}
         self._intervals: Buckets = {}
+        self._stored_days = loaded.days
+        self._day_of = lru_cache(None)(lambda number: day_of(number * INTERVAL_MS, retention.zone))
+        #: day -> its intervals in the store, of days that have no row of their own yet
+        self._open_days: defaultdict[int, set[int]] = defaultdict(set)
+        self._note_days(loaded.intervals)
 
     async def commit_of(self, store: Store, change: Change, offset: int, beat: Beat, stats: dict[str, int]) -> Commit:
         """Post ``change`` and the increments ``stats``; return what has to be committed for them."""
@@ -45,7 +69,16 @@ class Ledger:
         oldest_fine = fine(horizon - self._retention.fine_ms)
         oldest_interval = interval(horizon - self._retention.intervals_ms)
         recent = {number: rows for number, rows in change.deltas.items() if number >= oldest_fine}
-        intervals = {number: rows for number, rows in coarse(change.deltas).items() if number >= oldest_interval}
+        oldest_day = day_of(horizon - self._retention.days_ms, self._retention.zone)
+        everything = coarse(change.deltas)
+        post(everything, change.aside)
+        aside = {number: rows for number, rows in change.aside.items() if number >= oldest_interval}
+        # What is older counts all the same where its day is still to be made of it.
+        intervals = {
+            number: rows
+            for number, rows in everything.items()
+            if number >= oldest_interval or self._is_open(number, oldest_day)
+        }
         await self._fetch(store, recent, intervals)
         post(self._fine, recent)
         post(self._intervals, intervals)
@@ -55,18 +88,29 @@ class Ledger:
         settled = {hour: b"".join(digests) for hour, digests in change.settled.items()}
         self._stored_fine |= recent.keys()
         self._stored_intervals |= intervals.keys()
+        self._note_days(intervals)
+        days = await self._days_changed(store, everything)
+        days |= await self._day_due(store, horizon, oldest_day)
+        self._stored_days |= days.keys()
         self._stored_settled |= settled.keys()
         commit = Commit(
             offset=offset,
-            delta=Delta(change.deltas, change.now, {name: self.stats[name] for name in stats}),
+            delta=Delta(change.deltas, change.now, {name: self.stats[name] for name in stats}, aside),
             beat=beat,
             fine=_touched(self._fine, recent),
             intervals=_touched(self._intervals, intervals),
+            days=days,
             totals={place: self.totals.rows[place] for place in changed},
             open=change.open,
             settled=settled,
+            outbox=change.told,
             drop_fine=_over(self._stored_fine, oldest_fine),
-            drop_intervals=_over(self._stored_intervals, oldest_interval),
+            drop_intervals=[
+                number
+                for number in _over(self._stored_intervals, oldest_interval)
+                if not self._is_open(number, oldest_day)
+            ],
+            drop_days=_over(self._stored_days, oldest_day),
             drop_settled=_over(self._stored_settled, (horizon - self._retention.settled_ms) // HOUR_MS),
         )
         self._forget(commit)
@@ -81,10 +125,51 @@ class Ledger:
             self._fine.update(found_fine)
             self._intervals.update(found_intervals)
 
+    def _is_open(self, number: int, oldest: int) -> bool:
+        """Tell whether the day of an interval is still to be made."""
+        return self._day_of(number) >= oldest and self._day_of(number) not in self._stored_days
+
+    def _note_days(self, intervals: Iterable[int]) -> None:
+        for number in intervals:
+            day = self._day_of(number)
+            if day not in self._stored_days:
+                self._open_days[day].add(number)
+
+    async def _days_changed(self, store: Store, intervals: Buckets) -> Buckets:
+        """Return the rows of days that have one and that still change: a correction may reach further back."""
+        deltas: Buckets = {}
+        for number, places in intervals.items():
+            if self._day_of(number) in self._stored_days:
+                post(deltas, {self._day_of(number): places})
+        if not deltas:
+            return {}
+        found = await store.day_rows(self._partition, list(deltas))
+        post(found, deltas)
+        return _touched(found, deltas)
+
+    async def _day_due(self, store: Store, watermark: int, oldest: int) -> Buckets:
+        """Return the rows of the oldest day that nothing more can come for, made of its intervals; one at most."""
+        for day in [day for day in self._open_days if day < oldest]:
+            del self._open_days[day]
+        wait = self._retention.settled_ms + self._retention.settling_ms
+        first = min(self._open_days, default=None)
+        if first is None or start_of_day(first + 1, self._retention.zone) + wait > watermark:
+            return {}
+        numbers = self._open_days.pop(first)
+        _, found = await store.rows(self._partition, [], [n for n in numbers if n not in self._intervals])
+        rows: dict[Place, Row] = {}
+        for number in numbers:
+            for place, row in (self._intervals.get(number) or found.get(number, {})).items():
+                add(rows.setdefault(place, {}), row)
+        return {first: rows}
+
     def _forget(self, commit: Commit) -> None:
         """Keep at hand only the newest buckets, and no trace of those dropped."""
         self._stored_fine.difference_update(commit.drop_fine)
         self._stored_intervals.difference_update(commit.drop_intervals)
+        self._stored_days.difference_update(commit.drop_days)
+        for number in commit.drop_intervals:
+            self._open_days.get(self._day_of(number), set()).discard(number)
         self._stored_settled.difference_update(commit.drop_settled)
         for at_hand in (self._fine, self._intervals):
             if len(at_hand) > AT_HAND:

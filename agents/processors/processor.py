@@ -17,9 +17,12 @@ import structlog
 from agents.processors.dead_letters import DeadLetter, DeadLetterOffice, Record
 from agents.processors.insistence import InsistentOffice, InsistentStore, Troubles
 from agents.processors.ledger import Ledger, Retention
+from agents.processors.outbox import Outbox, Post
 from agents.store import NOTHING, Beat, Head, Loaded, Store
 from streams import events as ev
 from streams.contacts import ContactPartition
+from streams.customer import Windows
+from streams.customers import CustomerPartition
 from streams.events import EventError
 from streams.feedback import FeedbackPartition
 from streams.measures import bin_of
@@ -62,6 +65,7 @@ class Context(msgspec.Struct, frozen=True):
 
     store: Store
     office: DeadLetterOffice
+    post: Post
     policies: Policies
     limits: Limits
     retention: Retention
@@ -82,6 +86,7 @@ class Processor:
         self._next = 0
         self._partition: Partition
         self._ledger: Ledger
+        self._outbox: Outbox | None = None
         self._terms: Terms | None = None
         self._increments: Counter[str] = Counter()
         self._beat = Beat(0, 0, 0, None)
@@ -108,6 +113,10 @@ class Processor:
             self._loads += 1
             self._partition = _partition(self._topic, loaded, self._context)
             self._ledger = Ledger(self.name, loaded, self._context.retention)
+            if self._outbox is not None:
+                self._outbox.close()
+            troubles = self._context.troubles
+            self._outbox = Outbox(self.name, self._context.post, lambda: self.revoked, troubles, loaded.outbox)
             self._head, self._next, self._loaded = loaded.head, loaded.head.offset, True
             terms = self._context.policies.terms
             self._terms = terms if loaded.terms != terms else None
@@ -124,6 +133,16 @@ class Processor:
                     )
                 self._next = oldest
             return self._next
+
+    @property
+    def offset(self) -> int:
+        """Return the offset to read on at."""
+        return self._next
+
+    @property
+    def full(self) -> bool:
+        """Tell whether so much is left to send on that nothing more should be counted before."""
+        return self._outbox is not None and self._outbox.full
 
     @property
     def _is_no_ones(self) -> bool:
@@ -179,7 +198,7 @@ class Processor:
                 self._unheard_ms = 0
             lag = self._beat.lag_ms + elapsed if behind or silent else 0
             self._beat = Beat(self._context.clock(), lag, behind, self._partition.watermark)
-            if self._partition.changed:
+            if self._partition.changed or (self._outbox is not None and self._outbox.sent):
                 await self._commit(self._next, self._beat)
             elif not await self._store.beat(self.name, self._head, self._beat):
                 raise self._refused()
@@ -188,10 +207,12 @@ class Processor:
         """Return what can be read, and a letter for the rest."""
         read, letters, topic = Read([], [], []), list[DeadLetter](), self._topic
         decode, check_key, moment = ev.decode, ev.check_key, ev.moment
+        internal = topic in ev.INTERNAL_TOPICS
         for record in records:
             try:
                 event = decode(topic, record.value)
-                check_key(event, record.key)
+                if not internal:
+                    check_key(event, record.key)
                 at = moment(event)
             except EventError as error:
                 letters.append(DeadLetter(record, error.reason, str(error)))
@@ -218,7 +239,9 @@ class Processor:
                 letters.append(DeadLetter(record, error.reason, str(error)))
             else:
                 counted.append(type(event))
-        self._increments.update({f"event:{ev.TYPE_OF[kind]}": times for kind, times in Counter(counted).items()})
+        self._increments.update(
+            {f"event:{kind.__struct_config__.tag}": times for kind, times in Counter(counted).items()}
+        )
         self._increments.update("dead:" + letter.reason for letter in letters)
 
     def _beat_of(self, last: Record, end: int | None) -> Beat:
@@ -240,10 +263,14 @@ class Processor:
         increments, self._increments = dict(self._increments), Counter()
         commit = await self._ledger.commit_of(self._store, change, offset, beat, increments)
         commit.terms = self._terms
+        if self._outbox is not None:
+            commit.sent = self._outbox.sent
         head = await self._store.commit(self.name, self._head, commit)
         if head is None:
             raise self._refused()
         self._head, self._next, self._terms = head, offset, None
+        if self._outbox is not None:
+            self._outbox.committed(commit.outbox, commit.sent)
         took = int((monotonic() - started) * 1000)
         self._increments.update({f"commit:{bin_of(took)}": 1, "commit_ms": took})
 
@@ -253,7 +280,24 @@ def _partition(topic: str, loaded: Loaded, context: Context) -> Partition:
     if topic == ev.AGENTS:
         return AgentPartition(context.policies, context.limits, watermark=loaded.watermark, packed=loaded.open)
     if topic == ev.FEEDBACK:
-        return FeedbackPartition(context.limits, loaded.watermark)
+        return FeedbackPartition(
+            context.policies,
+            context.limits,
+            watermark=loaded.watermark,
+            places=loaded.totals,
+            packed=loaded.open,
+            settled=loaded.settled,
+        )
+    if topic == ev.CUSTOMERS:
+        business = context.policies.business
+        return CustomerPartition(
+            context.limits,
+            Windows(business.return_window_ms, business.order_window_ms),
+            watermark=loaded.watermark,
+            queues=context.policies.queues,
+            places=loaded.totals,
+            packed=loaded.open,
+        )
     return ContactPartition(
         context.policies,
         context.limits,

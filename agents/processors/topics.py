@@ -27,7 +27,7 @@ def make_topics(
 
     Raise UsageError where Kafka does not answer or refuses.
     """
-    names = {topic_name(prefix, topic): EVENTS_CONFIG for topic in ev.TOPICS}
+    names = {topic_name(prefix, topic): EVENTS_CONFIG for topic in (*ev.TOPICS, *ev.INTERNAL_TOPICS)}
     names[topic_name(prefix, ev.DEAD_LETTERS)] = LETTERS_CONFIG
     with asking(brokers):
         client = KafkaAdminClient(

@@ -88,8 +88,10 @@ class Worker:
         #: Those that have loaded.
         self.processors: dict[TP, Processor] = {}
         self._loading: dict[TP, Processor] = {}
+        #: Those that have too much to send on to be read for now.
+        self._waiting: set[Processor] = set()
         self._context = context
-        self._contract = {topic_name(prefix, topic): topic for topic in ev.TOPICS}
+        self._contract = {topic_name(prefix, topic): topic for topic in (*ev.TOPICS, *ev.INTERNAL_TOPICS)}
         app.take_up = self.take_up
         app.on_partitions_revoked.connect(self._on_revoked, weak=False)  # type: ignore[arg-type] # mode's protocol fits no method
         topics = app.topic(*self._contract, schema=BatchSchema())
@@ -136,7 +138,9 @@ class Worker:
     def _give_up(self, revoked: AbstractSet[TP]) -> None:
         for owned in (self.processors, self._loading):
             for tp in owned.keys() & revoked:
-                owned.pop(tp).revoked = True
+                processor = owned.pop(tp)
+                processor.revoked = True
+                self._waiting.discard(processor)
 
     async def _take_all(self, stream: StreamT[Any]) -> None:
         """Take batch after batch; while the store commits one, others are counted.
@@ -153,8 +157,20 @@ class Worker:
 
     async def _take(self, batch: Batch) -> None:
         processor = self.processors.get(batch.tp)
-        if processor is not None and not self._consumer.stale(batch):
-            await self._guarded(batch.tp, processor.process(batch.records, batch.end))
+        if processor is None or processor in self._waiting or self._consumer.stale(batch):
+            return
+        if processor.full:
+            self._waiting.add(processor)
+            self._consumer.pause_partitions({batch.tp})
+            return
+        await self._guarded(batch.tp, processor.process(batch.records, batch.end))
+
+    async def _read_again(self, tp: TP, processor: Processor) -> None:
+        """Read a partition on that had too much to send on, once that is sent; none of the others waits for it."""
+        if processor in self._waiting and not processor.full:
+            with suppress(KafkaError, TimeoutError):  # tried again with the next tick
+                await self._consumer.read_on(tp, processor.offset, lambda: not processor.revoked)
+                self._waiting.discard(processor)
 
     async def _tick_all(self) -> None:
         """Tick all partitions side by side: one that waits for its store holds up none of the others."""
@@ -171,6 +187,7 @@ class Worker:
         consumer = self._consumer
         try:
             await self._guarded(tp, processor.tick(consumer.end_of(tp), silent_s=consumer.silent_s(tp)))
+            await self._read_again(tp, processor)
         finally:
             under_way.discard(processor)
 

@@ -11,15 +11,19 @@ class Contact:
 
     __slots__ = (
         "agent",
+        "asked",
+        "bot",
         "called_back",
         "channel",
         "customer_id",
         "id",
         "line",
         "messages",
+        "responded",
         "since",
         "subject",
         "transferred",
+        "unanswered",
         "visit",
         "wait_ms",
         "waiting",
@@ -43,6 +47,11 @@ class Contact:
         self.messages = 0
         self.transferred = False
         self.called_back = False
+        #: Whether a bot wrote; when the customer first asked for an answer, and the first line without one.
+        self.bot = False
+        self.asked: int | None = None
+        self.unanswered: int | None = None
+        self.responded = False
 
     def enter(self, now: float, line: "Line") -> None:
         """Begin a visit."""

@@ -15,6 +15,7 @@ from agents.sources.afterwards import CUSTOMERS, Afterwards
 from agents.sources.arrivals import arrivals_of, sampler
 from agents.sources.callcenter import CallCenter
 from agents.sources.floor import Agent, Contact, Floor, Line
+from agents.sources.truth import Truth
 from agents.sources.wire import Event, Writer
 
 #: The time a switch takes to move a contact on, so that leaving a queue never ties with entering the next.
@@ -50,6 +51,7 @@ class Simulation:
         #: Contacts whose story is not over, in the order in which they came.
         self._open: dict[str, Contact] = {}
         self._later = Afterwards(self._random, self._write, self._at, self._begin, self._until)
+        self._truth = Truth(self._later.happened)
         self._sample = {name: sampler(line.spec.service, self._random) for name, line in self._floor.lines.items()}
         self._arrivals = {
             name: arrivals_of(line.spec, self._random, float(start_ms)) for name, line in self._floor.lines.items()
@@ -89,7 +91,7 @@ class Simulation:
 
     def truth(self) -> dict[str, Any]:
         """Return the call center with all its probabilities, and how often what they rule happened, by queue."""
-        return {"call_center": self._center, "happened": self._later.happened}
+        return {"call_center": self._center, "happened": self._truth.happened, "subjects": self._truth.subjects}
 
     def _send_home(self, now: float) -> None:
         for agent in self._floor.agents:
@@ -137,25 +139,33 @@ class Simulation:
         fate, over = self._random.random(), now + self._after(spec.ivr_s)
         if spec.bot:
             self._write.contact(now, "message.received", contact)
-            self._at((now + over) / 2, self._bot_answers, contact)
+            self._truth.asked(now, contact)
+            self._at((now + over) / 2, self._bot_answers, contact, line)
         if fate < spec.ivr_hangup:
-            self._at(over, self._end, contact, "customer")
+            self._at(over, self._hang_up, contact, line)
         elif fate < spec.ivr_hangup + spec.bot_resolves:
             self._at(over, self._bot_settles, contact, line)
         else:
             self._at(over, self._enqueue, contact, line)
 
-    def _bot_answers(self, now: float, contact: Contact, _: None) -> None:
+    def _bot_answers(self, now: float, contact: Contact, line: Line) -> None:
         self._write.contact(now, "message.sent", contact, sender="bot")
+        self._truth.bot_wrote(contact, line)
+
+    def _hang_up(self, now: float, contact: Contact, line: Line) -> None:
+        self._truth.ended(contact, line)
+        self._end(now, contact, "customer")
 
     def _bot_settles(self, now: float, contact: Contact, line: Line) -> None:
         self._later.resolve(now, contact, line, automated=True)
+        self._truth.ended(contact, line)
         self._end(now, contact, "system")
 
     # Waiting
 
     def _enqueue(self, now: float, contact: Contact, line: Line) -> None:
         contact.enter(now, line)
+        self._truth.entered(now, contact)
         if contact.subject:
             self._write.contact(now, "contact.queued", contact, subject=contact.subject)
         else:
@@ -298,8 +308,10 @@ class Simulation:
         contact.messages += 1
         if contact.messages % 2:
             self._write.contact(now, "message.received", contact)
+            self._truth.asked(now, contact)
         else:
             self._write.contact(now, "message.sent", contact, sender="agent")
+            self._truth.replied(now, contact)
         self._at(now + self._after(contact.line.spec.message_gap_s), self._message, contact, visit)
 
     def _done(self, now: float, contact: Contact, agent: Agent) -> None:

@@ -17,7 +17,7 @@ from streams.policy import Terms
 from streams.windows import Buckets
 
 #: The version of what the store holds. A store of another version is refused, not misread.
-SCHEMA = 1
+SCHEMA = 2
 
 
 class StoreError(Exception):
@@ -61,6 +61,8 @@ class Delta(msgspec.Struct, array_like=True):
     now: dict[str, Now | None]
     #: what was ever counted of the pipeline itself: ``event:<type>``, ``dead:<reason>``, ...
     stats: dict[str, int]
+    #: interval -> place -> what to add, of what is kept by the interval alone
+    aside: Buckets = {}
 
 
 class Commit(msgspec.Struct):
@@ -71,15 +73,22 @@ class Commit(msgspec.Struct):
     beat: Beat
     fine: Buckets = {}
     intervals: Buckets = {}
+    #: day (a local date's ordinal) -> place -> row
+    days: Buckets = {}
     #: place -> (counters, owed)
     totals: dict[Place, tuple[Row, Row]] = {}
     #: id -> packed state, or None to forget it
     open: dict[str, bytes | None] = {}
     #: hour -> digests to append
     settled: dict[int, bytes] = {}
+    #: messages to send on: id -> message, in place of an older one of the id
+    outbox: dict[str, bytes] = {}
+    #: messages that have been sent: forgotten, unless another one of the id has taken its place
+    sent: dict[str, bytes] = {}
     #: what has outlived its time
     drop_fine: Collection[int] = ()
     drop_intervals: Collection[int] = ()
+    drop_days: Collection[int] = ()
     drop_settled: Collection[int] = ()
     #: what visits are judged by from now on, where that has changed
     terms: Terms | None = None
@@ -96,6 +105,9 @@ class Loaded(msgspec.Struct):
     fine: set[int]
     intervals: set[int]
     settled: set[int]
+    days: set[int]
+    #: messages that were committed and not yet known to be sent
+    outbox: dict[str, bytes]
     #: what the visits were judged by; None before the first commit
     terms: Terms | None = None
 
@@ -125,6 +137,9 @@ class Rows(Protocol):
 
     async def rows(self, partition: str, fine: Collection[int], intervals: Collection[int]) -> tuple[Buckets, Buckets]:
         """Return the rows of some fine buckets and some intervals; one that is empty is left out."""
+
+    async def day_rows(self, partition: str, days: Collection[int]) -> Buckets:
+        """Return the rows of some days, by the ordinal of the local date; one that is empty is left out."""
 
 
 class Store(Rows, Protocol):
@@ -163,6 +178,9 @@ class Reader(Rows, Protocol):
 
     async def intervals(self, partition: str) -> set[int]:
         """Return the numbers of the intervals that are stored."""
+
+    async def days(self, partition: str) -> set[int]:
+        """Return the days that are stored, as ordinals of local dates: a day holds all that its intervals hold."""
 
     async def close(self) -> None:
         """Let go of connections."""

@@ -42,7 +42,9 @@ class Keys:
         self.totals = self._tag + "totals"
         #: name -> count, of the pipeline itself
         self.stats = self._tag + "stats"
-        #: which buckets there are: f<number>, i<number>, s<hour>
+        #: id -> message to send on
+        self.outbox = self._tag + "outbox"
+        #: which buckets there are: f<number>, i<number>, d<day>, s<hour>
         self.buckets = self._tag + "buckets"
         #: the last commits, for the readers: base token, token, delta
         self.log = self._tag + "log"
@@ -54,6 +56,10 @@ class Keys:
     def interval(self, number: int) -> str:
         """Return the key of an interval: place -> row."""
         return f"{self._tag}interval:{number}"
+
+    def day(self, number: int) -> str:
+        """Return the key of a day: place -> row."""
+        return f"{self._tag}day:{number}"
 
     def settled(self, hour: int) -> str:
         """Return the key of the digests of the ids settled in an hour."""

@@ -26,11 +26,13 @@ class _Stored(msgspec.Struct):
     beat: Beat | None = None
     fine: Buckets = {}
     intervals: Buckets = {}
+    days: Buckets = {}
     totals: dict[Place, tuple[Row, Row]] = {}
     open: dict[str, bytes] = {}
     now: dict[str, Now] = {}
     stats: dict[str, int] = {}
     settled: dict[int, bytes] = {}
+    outbox: dict[str, bytes] = {}
     terms: Terms | None = None
 
 
@@ -54,6 +56,8 @@ class MemoryStore:
             fine=set(stored.fine),
             intervals=set(stored.intervals),
             settled=set(stored.settled),
+            days=set(stored.days),
+            outbox=dict(stored.outbox),
             terms=stored.terms,
         )
 
@@ -61,6 +65,10 @@ class MemoryStore:
         """Return single buckets."""
         stored = self._stored.get(partition, _Stored())
         return _some(stored.fine, fine), _some(stored.intervals, intervals)
+
+    async def day_rows(self, partition: str, days: Collection[int]) -> Buckets:
+        """Return single days."""
+        return _some(self._stored.get(partition, _Stored()).days, days)
 
     async def settled(self, partition: str, hours: Collection[int]) -> dict[int, bytes]:
         """Return digests by hour."""
@@ -76,17 +84,22 @@ class MemoryStore:
         stored.head = Head(commit.offset, f"{next(self._tokens)}")
         stored.beat = commit.beat
         stored.terms = commit.terms or stored.terms
-        for kept, rows in ((stored.fine, commit.fine), (stored.intervals, commit.intervals)):
-            for number, places in copy.deepcopy(rows).items():
-                kept.setdefault(number, {}).update(places)
+        _write(stored.fine, commit.fine)
+        _write(stored.intervals, commit.intervals)
+        _write(stored.days, commit.days)
         stored.totals.update(copy.deepcopy(commit.totals))
         _replace(stored.open, commit.open)
         _replace(stored.now, delta.now)
         stored.stats.update(delta.stats)
         for hour, digests in commit.settled.items():
             stored.settled[hour] = stored.settled.get(hour, b"") + digests
+        for name, message in commit.sent.items():
+            if stored.outbox.get(name) == message:
+                del stored.outbox[name]
+        stored.outbox.update(commit.outbox)
         _drop(stored.fine, commit.drop_fine)
         _drop(stored.intervals, commit.drop_intervals)
+        _drop(stored.days, commit.drop_days)
         _drop(stored.settled, commit.drop_settled)
         log = self._log.setdefault(partition, deque(maxlen=LOG_LENGTH))
         log.append((base.token, stored.head.token, delta))
@@ -132,6 +145,10 @@ class MemoryStore:
         """Return the numbers of the stored intervals."""
         return set(self._stored.get(partition, _Stored()).intervals)
 
+    async def days(self, partition: str) -> set[int]:
+        """Return the stored days."""
+        return set(self._stored.get(partition, _Stored()).days)
+
     def forget(self) -> None:
         """Lose everything, as an emptied Redis does."""
         self._stored.clear()
@@ -143,6 +160,11 @@ class MemoryStore:
 
 def _some(buckets: Buckets, numbers: Collection[int]) -> Buckets:
     return {number: copy.deepcopy(buckets[number]) for number in numbers if buckets.get(number)}
+
+
+def _write(kept: Buckets, rows: Buckets) -> None:
+    for number, places in copy.deepcopy(rows).items():
+        kept.setdefault(number, {}).update(places)
 
 
 def _replace(kept: dict[str, T], changes: dict[str, T | None]) -> None:

@@ -4,7 +4,7 @@ docs/adr/0002-one-commit.md says why. Redis, Redis Cluster and Valkey serve alik
 touches are named in its keys and share one slot.
 """
 
-from collections.abc import AsyncIterator, Collection, Iterable, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from secrets import token_hex
 from typing import Any, Final
@@ -41,14 +41,22 @@ LOG_LENGTH: Final = 200
 CHUNK: Final = 4_000
 
 #: KEYS: the head, then all keys touched. ARGV: base offset, base token, then commands, each as its name, the
-#: number of its key, how many arguments follow, and those.
+#: number of its key, how many arguments follow, and those. FORGET is none of Redis' own: it deletes from a hash the
+#: fields that hold the value given.
 COMMIT: Final = """
 local head = redis.call('HMGET', KEYS[1], 'offset', 'token')
 if (head[1] or '-1') ~= ARGV[1] or (head[2] or '') ~= ARGV[2] then return 0 end
 local at, last = 3, #ARGV
 while at <= last do
   local count = tonumber(ARGV[at + 2])
-  redis.call(ARGV[at], KEYS[tonumber(ARGV[at + 1])], unpack(ARGV, at + 3, at + 2 + count))
+  local key = KEYS[tonumber(ARGV[at + 1])]
+  if ARGV[at] == 'FORGET' then
+    for field = at + 3, at + 2 + count, 2 do
+      if redis.call('HMGET', key, ARGV[field])[1] == ARGV[field + 1] then redis.call('HDEL', key, ARGV[field]) end
+    end
+  else
+    redis.call(ARGV[at], key, unpack(ARGV, at + 3, at + 2 + count))
+  end
   at = at + 3 + count
 end
 return 1
@@ -161,9 +169,10 @@ class RedisStore:
         """Return what a worker goes on with."""
         keys = k.Keys(partition)
         wanted = [(keys.head, "h"), (keys.open, "h"), (keys.totals, "h"), (keys.stats, "h"), (keys.buckets, "s")]
+        wanted += [(keys.outbox, "h")]
         async with _errors():
             await self._client.sadd(k.PARTITIONS, partition)
-            head, opened, totals, stats, buckets = await self._read(wanted)
+            head, opened, totals, stats, buckets, outbox = await self._read(wanted)
         fields = dict(k.pairs(head))
         _check_schema(fields, partition)
         beat = _beat(fields)
@@ -176,18 +185,27 @@ class RedisStore:
             fine=k.numbers(buckets, "f"),
             intervals=k.numbers(buckets, "i"),
             settled=k.numbers(buckets, "s"),
+            days=k.numbers(buckets, "d"),
+            outbox={name.decode(): message for name, message in k.pairs(outbox)},
             terms=k.unpack_terms(fields[b"terms"]) if b"terms" in fields else None,
         )
 
     async def rows(self, partition: str, fine: Collection[int], intervals: Collection[int]) -> tuple[Buckets, Buckets]:
         """Return single buckets."""
         keys = k.Keys(partition)
-        names = [keys.fine(number) for number in fine] + [keys.interval(number) for number in intervals]
+        found = await self._hashes([*map(keys.fine, fine), *map(keys.interval, intervals)])
+        return _buckets(fine, found), _buckets(intervals, found[len(fine) :])
+
+    async def day_rows(self, partition: str, days: Collection[int]) -> Buckets:
+        """Return single days."""
+        return _buckets(days, await self._hashes([*map(k.Keys(partition).day, days)]))
+
+    async def _hashes(self, names: list[str]) -> list[Any]:
         found: list[Any] = []
         async with _errors():
             for start in range(0, len(names), CHUNK):
                 found += await self._read([(name, "h") for name in names[start : start + CHUNK]])
-        return _buckets(fine, found), _buckets(intervals, found[len(fine) :])
+        return found
 
     async def settled(self, partition: str, hours: Collection[int]) -> dict[int, bytes]:
         """Return digests by hour."""
@@ -269,6 +287,11 @@ class RedisStore:
         async with _errors():
             return k.numbers(await self._client.smembers(k.Keys(partition).buckets), "i")
 
+    async def days(self, partition: str) -> set[int]:
+        """Return the stored days."""
+        async with _errors():
+            return k.numbers(await self._client.smembers(k.Keys(partition).buckets), "d")
+
     async def close(self) -> None:
         """Let go of connections."""
         await self._client.aclose()
@@ -315,10 +338,17 @@ def _write_state(script: _Script, keys: k.Keys, commit: Commit) -> None:
         script.do("HSET", key, kept)
         script.do("HDEL", key, [name for name, value in changes.items() if value is None])
     script.do("HSET", keys.totals, k.packed_rows(commit.totals))
-    stats: list[str | bytes | int] = []
-    for name, count in commit.delta.stats.items():
-        stats += (name, count)
-    script.do("HSET", keys.stats, stats)
+    script.do("HSET", keys.stats, _flat(commit.delta.stats))
+    # First what was sent, then what is to be sent: a message told again is sent again.
+    script.do("FORGET", keys.outbox, _flat(commit.sent))
+    script.do("HSET", keys.outbox, _flat(commit.outbox))
+
+
+def _flat(fields: Mapping[str, int] | Mapping[str, bytes]) -> list[str | bytes | int]:
+    flat: list[str | bytes | int] = []
+    for name, value in fields.items():
+        flat += (name, value)
+    return flat
 
 
 def _write_buckets(script: _Script, keys: k.Keys, commit: Commit) -> None:
@@ -326,20 +356,23 @@ def _write_buckets(script: _Script, keys: k.Keys, commit: Commit) -> None:
         script.do("HSET", keys.fine(number), k.packed_rows(places))
     for number, places in commit.intervals.items():
         script.do("HSET", keys.interval(number), k.packed_rows(places))
+    for number, places in commit.days.items():
+        script.do("HSET", keys.day(number), k.packed_rows(places))
     for hour, digests in commit.settled.items():
         script.do("APPEND", keys.settled(hour), [digests])
-    written = _names(commit.fine, commit.intervals, commit.settled)
-    script.do("SADD", keys.buckets, written)
+    script.do("SADD", keys.buckets, _names(f=commit.fine, i=commit.intervals, d=commit.days, s=commit.settled))
     dropped = [keys.fine(number) for number in commit.drop_fine]
     dropped += [keys.interval(number) for number in commit.drop_intervals]
+    dropped += [keys.day(number) for number in commit.drop_days]
     dropped += [keys.settled(hour) for hour in commit.drop_settled]
     for key in dropped:
         script.touch("UNLINK", key)
-    script.do("SREM", keys.buckets, _names(commit.drop_fine, commit.drop_intervals, commit.drop_settled))
+    gone = _names(f=commit.drop_fine, i=commit.drop_intervals, d=commit.drop_days, s=commit.drop_settled)
+    script.do("SREM", keys.buckets, gone)
 
 
-def _names(fine: Iterable[int], intervals: Iterable[int], settled: Iterable[int]) -> list[str]:
-    return [f"f{n}" for n in fine] + [f"i{n}" for n in intervals] + [f"s{n}" for n in settled]
+def _names(**numbers: Iterable[int]) -> list[str]:
+    return [f"{kind}{number}" for kind, found in numbers.items() for number in found]
 
 
 def _buckets(numbers: Collection[int], found: list[list[bytes]]) -> Buckets:

@@ -5,7 +5,11 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any, Final
 
+import msgspec
+
 from agents.store.redis import RedisStore
+from streams.contact import is_aside
+from streams.customer import History, facts
 from streams.measures import Measure, Row, add
 from streams.windows import INTERVAL_MS, Buckets, post
 from tests.faults.load import Table, merged
@@ -38,6 +42,8 @@ class Stored:
         store = RedisStore(url)
         try:
             for partition in await store.partitions():
+                if not partition.startswith(("calls/", "chats/")):
+                    continue
                 _, found = await store.rows(partition, (), sorted(await store.intervals(partition)))
                 post(self.intervals, found)
                 snapshot = await store.snapshot(partition, (), ())
@@ -57,6 +63,7 @@ class Stored:
             (number * INTERVAL_MS, *place): named(row)
             for number, places in self.intervals.items()
             for place, row in places.items()
+            if not is_aside(place)
         }
         return {place: row for place, row in rows.items() if row}
 
@@ -75,6 +82,50 @@ def check_store(site: Site) -> None:
     assert sum(read.values()) == sum(site.ends().values()), f"not every record counted once: {read}"
     refused = {name for name in read if name.startswith("dead:")}
     assert refused <= {"dead:settled"}, f"refused, and not as settled: {refused}"
+
+
+async def customers_in(url: str) -> tuple[set[str], Buckets, Buckets]:
+    """Return the contacts resolved, what is remembered of customers adds up to, and what is stored of it."""
+    store, resolved, right, found = RedisStore(url), set[str](), Buckets(), Buckets()
+    try:
+        for partition in await store.partitions():
+            if partition.startswith("customers/"):
+                loaded = await store.load(partition)
+                post(found, (await store.rows(partition, (), sorted(loaded.intervals)))[1])
+                for packed in loaded.open.values():
+                    history = msgspec.msgpack.decode(packed, type=History)
+                    stories = history.stories()
+                    resolved |= {contact.id for contact, known in stories if known.resolved is not None}
+                    for (at, place), row in facts(history, stories, history.noted, history.windows).items():
+                        post(right, {at // INTERVAL_MS: {place: row}})
+    finally:
+        await store.close()
+    return resolved, _filled(right), _filled(found)
+
+
+def _filled(buckets: Buckets) -> Buckets:
+    """Return buckets without the rows in which nothing is."""
+    filled = {number: {place: row for place, row in rows.items() if row} for number, rows in buckets.items()}
+    return {number: rows for number, rows in filled.items() if rows}
+
+
+def check_customers(site: Site) -> None:
+    """Hold customers against what was sent: every resolved contact was told, and what was told is counted once."""
+    told = set[str]().union(*(part.over for part in site.rounds))
+    possible = set[str]().union(*(part.resolved for part in site.rounds))
+
+    def told_and_counted() -> bool:
+        resolved, right, found = asyncio.run(customers_in(site.store.direct_url))
+        return told <= resolved <= possible and right == found
+
+    try:
+        wait_until(told_and_counted, SHOWN_S, "customers as they should be")
+    except AssertionError:
+        resolved, right, found = asyncio.run(customers_in(site.store.direct_url))
+        wrong = sorted((told - resolved) | (resolved - possible))
+        assert not wrong, f"{len(wrong)} of {len(told)} contacts not told, or told wrongly: {wrong[:5]}"
+        require_same(found, right)
+        raise
 
 
 def require_same(found: Mapping[Any, object], expected: Mapping[Any, object]) -> None:

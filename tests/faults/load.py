@@ -27,6 +27,10 @@ class Round:
         for contact in range(contacts):
             life = Life(rng, f"r{number}-c{contact}", 1, begin + rng.randrange(2 * HOUR_MS))
             life.live()
+            # Of a customer, so that all of it is told to the customers' partitions, also what is resolved hours later.
+            customer = f"u{contact % (contacts // 2 + 1)}"
+            for arrival in life.events:
+                arrival.event["customer_id"] = customer
             found += life.events
         found.sort(key=lambda arrival: arrival.at)
         self.number = number
@@ -38,6 +42,20 @@ class Round:
         self.end = (self.close // INTERVAL_MS + 2) * INTERVAL_MS
         self.table = oracle.table([arrival.event for arrival in found], self.close, RULES)
         self.ceiling = _ceiling(self.arrivals)
+        #: The contacts whose matter was resolved, and of them those that are surely over, and told.
+        self.resolved = {each.event["contact_id"] for each in found if each.event["type"] == "contact.resolved"}
+        self.over = self.resolved & _over(found)
+
+
+def _over(arrivals: Iterable[Arrival]) -> set[str]:
+    """Return the contacts that did not queue again after their end."""
+    ended: Counter[str] = Counter()
+    queued: Counter[str] = Counter()
+    for at, event in arrivals:
+        last = {"contact.queued": queued, "contact.ended": ended, "contact.abandoned": ended}.get(event["type"])
+        if last is not None:
+            last[event["contact_id"]] = max(at, last[event["contact_id"]])
+    return {contact for contact, at in ended.items() if at > queued[contact]}
 
 
 def _ceiling(arrivals: Iterable[Arrival]) -> Table:

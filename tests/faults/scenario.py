@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from tests.faults import of_cluster, of_kafka, of_redis, of_workers
-from tests.faults.answers import check_board, check_store
+from tests.faults.answers import check_board, check_customers, check_store
 from tests.faults.faults import FAULTS, Chance, Fault
 from tests.faults.site import Site
 
@@ -38,6 +38,7 @@ def run(site: Site, faults: Sequence[Fault], chance: Chance, contacts: int) -> l
     site.drain()
     check_store(site)
     check_board(site)
+    check_customers(site)
     if site.watch.started:
         site.watch.check(site.rounds)
     for fault in faults:

@@ -24,6 +24,7 @@ TITLES = {
     "Queue detail",
     "Agents",
     "Channels and customers",
+    "Customer service",
     "callwatch itself",
 }
 BOARDS = {path.stem: load(path) for path in FILES}

@@ -16,18 +16,24 @@ CALLS: Final = "calls/0"
 SALES: Final[Place] = ("sales", "voice")
 #: A queue's name may hold what separates the parts of a field.
 ODD: Final[Place] = ("a:b größe", "chat")
+#: A place of another dimension than queues.
+ANN: Final[Place] = ("ann", "@agent")
 BEAT: Final = Beat(1_000, 20, 3, 900)
 
 
 FULL: Final = Commit(
     offset=7,
-    delta=Delta({100: {SALES: {1: 1, 20: -5}}}, {"c1": ("sales", "voice", 5)}, {"event:contact.queued": 1}),
+    delta=Delta(
+        {100: {SALES: {1: 1, 20: -5}}}, {"c1": ("sales", "voice", 5)}, {"event:contact.queued": 1}, {1: {ANN: {14: 1}}}
+    ),
     beat=BEAT,
     fine={100: {SALES: {1: 4}, ODD: {2: -1}}},
     intervals={1: {SALES: {1: 4}}},
     totals={SALES: ({1: 4}, {}), ODD: ({1: 2}, {2: 1})},
     open={"c1": b"\x00\xffpacked", "c2": b"x"},
     settled={5: b"12345678"},
+    days={20_000: {SALES: {1: 9}, ANN: {14: 3}}},
+    outbox={"c1": b"\x00told", "c2": b"told"},
     terms={"sales": (20_000, 5_000), "": (60_000, 0)},
 )
 
@@ -76,6 +82,7 @@ class Follower:
     def apply(self, delta: Delta) -> None:
         post(self.fine, delta.deltas)
         post(self.intervals, coarse(delta.deltas))
+        post(self.intervals, delta.aside)
         self.totals.post(delta.deltas.values())
         self.stats.update(delta.stats)
         for name, value in delta.now.items():
@@ -113,6 +120,8 @@ class Writer:
     def next(self) -> Commit:
         deltas, intervals = self.deltas(), Buckets()
         intervals = coarse(deltas)
+        aside: Buckets = {self.chance.randrange(2): {ANN: {1: 1}}} if self.chance.random() < 0.5 else {}
+        post(intervals, aside)
         post(self.fine, deltas)
         post(self.intervals, intervals)
         changed = self.totals.post(deltas.values())
@@ -122,7 +131,7 @@ class Writer:
         self.offset += self.chance.randrange(3)
         return Commit(
             offset=self.offset,
-            delta=Delta(deltas, {contact: waits}, dict(self.stats)),
+            delta=Delta(deltas, {contact: waits}, dict(self.stats), aside),
             beat=Beat(self.offset, 0, 0, self.offset),
             fine={n: {place: self.fine[n][place] for place in places} for n, places in deltas.items()},
             intervals={n: {place: self.intervals[n][place] for place in places} for n, places in intervals.items()},

@@ -12,6 +12,7 @@ from streams.partition import Now
 from streams.windows import Buckets
 from tests.integration.cluster import RedisCluster
 from tests.integration.commits import (
+    ANN,
     BEAT,
     CALLS,
     FULL,
@@ -62,16 +63,19 @@ async def everything(store: AnyStore, partition: str = CALLS) -> tuple[object, .
     loaded = await store.load(partition)
     rows = await store.rows(partition, sorted(loaded.fine), sorted(loaded.intervals))
     settled = await store.settled(partition, sorted(loaded.settled))
+    days = await store.day_rows(partition, sorted(loaded.days))
     snapshot = await store.snapshot(partition, sorted(loaded.fine), sorted(loaded.intervals))
-    return loaded, rows, settled, snapshot
+    return loaded, rows, days, settled, snapshot
 
 
 async def test_nothing_is_loaded_of_a_partition_never_seen(store: AnyStore) -> None:
     loaded = await store.load(CALLS)
     assert (loaded.head, loaded.watermark, loaded.open, loaded.totals, loaded.stats) == (NOTHING, None, {}, {}, {})
-    assert loaded.fine == loaded.intervals == loaded.settled == set()
+    assert loaded.fine == loaded.intervals == loaded.settled == loaded.days == set()
+    assert loaded.outbox == {}
     assert await store.settled(CALLS, [1]) == {1: b""}
     assert await store.rows(CALLS, [1, 2], [3]) == ({}, {})
+    assert (await store.day_rows(CALLS, [1]), await store.days(CALLS)) == ({}, set())
 
 
 async def test_settled_ids_of_a_partition_never_loaded_are_none(store: AnyStore) -> None:
@@ -95,6 +99,9 @@ async def test_load_returns_what_was_committed(store: AnyStore) -> None:
     )
     assert await store.settled(CALLS, [4, 5]) == {4: b"", 5: b"12345678"}
     assert await store.intervals(CALLS) == {1}
+    assert loaded.days == await store.days(CALLS) == {20_000}
+    assert await store.day_rows(CALLS, [19_999, 20_000]) == FULL.days
+    assert loaded.outbox == FULL.outbox
 
 
 async def test_snapshot_is_what_was_committed(store: AnyStore) -> None:
@@ -114,6 +121,8 @@ async def test_a_commit_on_another_head_is_refused_and_changes_nothing_at_all(st
     wrong = base if base.token or base == NOTHING else Head(base.offset, head.token)
     attempt = commit_of(9, rows={100: {SALES: {1: 99}}, 900: {ODD: {1: 1}}}, opened={"c1": None, "c3": b"y"})
     attempt.settled, attempt.drop_fine, attempt.drop_settled = {5: b"more----"}, [100], [5]
+    attempt.days, attempt.drop_days = {20_001: {SALES: {1: 1}}}, [20_000]
+    attempt.outbox, attempt.sent = {"c3": b"new"}, FULL.outbox
     assert await store.commit(CALLS, wrong, attempt) is None
     assert await everything(store) == before
     changes = await store.changes(CALLS, (await store.snapshot(CALLS, [], [])).cursor)
@@ -156,12 +165,15 @@ async def test_what_is_none_is_forgotten_and_what_is_over_dropped(store: AnyStor
     head = await committed(store, FULL)
     last = commit_of(8, opened={"c1": None, "never": None}, now={"c1": None}, rows={200: {SALES: {1: 1}}})
     last.drop_fine, last.drop_intervals, last.drop_settled = [100, 55], [1], [5]
+    last.days, last.drop_days = {20_001: {SALES: {1: 5}}}, [20_000, 19_000]
     await committed(store, last, head)
     loaded = await store.load(CALLS)
     assert (loaded.open, loaded.fine, loaded.intervals, loaded.settled) == ({"c2": b"x"}, {200}, {2}, set())
     assert loaded.terms == FULL.terms, "a commit that says nothing of them keeps them"
     assert await store.rows(CALLS, [100], [1]) == ({}, {})
     assert await store.settled(CALLS, [5]) == {5: b""}
+    assert loaded.days == {20_001}
+    assert await store.day_rows(CALLS, [20_000, 20_001]) == {20_001: {SALES: {1: 5}}}
     assert (await store.snapshot(CALLS, [], [])).now == {}
 
 
@@ -171,6 +183,49 @@ async def test_settled_ids_are_appended(store: AnyStore) -> None:
     more.settled = {5: b"abcdefgh", 6: b"ijklmnop"}
     await committed(store, more, head)
     assert await store.settled(CALLS, [5, 6]) == {5: b"12345678abcdefgh", 6: b"ijklmnop"}
+
+
+async def test_messages_to_send_on_are_kept_until_a_commit_says_that_they_were_sent(store: AnyStore) -> None:
+    head = await committed(store, FULL)
+    head = await committed(store, commit_of(8), head)
+    assert (await store.load(CALLS)).outbox == FULL.outbox
+    sent = commit_of(9)
+    sent.sent = {"c1": FULL.outbox["c1"], "never": b"there"}
+    await committed(store, sent, head)
+    assert (await store.load(CALLS)).outbox == {"c2": b"told"}
+
+
+async def test_a_message_told_anew_is_kept_though_the_one_before_it_was_sent(store: AnyStore) -> None:
+    head = await committed(store, FULL)
+    anew = commit_of(8)
+    anew.outbox = {"c1": b"anew", "c2": FULL.outbox["c2"]}
+    # Of one commit, what was sent is forgotten first: the same message told again is to be sent again.
+    anew.sent = {"c2": FULL.outbox["c2"]}
+    head = await committed(store, anew, head)
+    assert (await store.load(CALLS)).outbox == {"c1": b"anew", "c2": b"told"}
+    late = commit_of(9)
+    late.sent = dict(FULL.outbox)
+    await committed(store, late, head)
+    assert (await store.load(CALLS)).outbox == {"c1": b"anew"}
+
+
+async def test_20000_messages_are_kept_and_forgotten(store: AnyStore) -> None:
+    many = commit_of(8)
+    many.outbox = {f"c{number}": b"%d" % number for number in range(20_000)}
+    head = await committed(store, many)
+    assert (await store.load(CALLS)).outbox == many.outbox
+    gone = commit_of(9)
+    gone.sent = {**many.outbox, "c7": b"another"}
+    await committed(store, gone, head)
+    assert (await store.load(CALLS)).outbox == {"c7": b"7"}
+
+
+async def test_a_day_is_replaced_place_by_place(store: AnyStore) -> None:
+    head = await committed(store, FULL)
+    more = commit_of(8)
+    more.days = {20_000: {SALES: {1: 10}}}
+    await committed(store, more, head)
+    assert await store.day_rows(CALLS, [20_000]) == {20_000: {SALES: {1: 10}, ANN: {14: 3}}}
 
 
 async def test_a_beat_is_noted_on_the_right_head_alone(store: AnyStore) -> None:

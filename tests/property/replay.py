@@ -3,7 +3,7 @@
 import json
 import random
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from streams import events as ev
@@ -18,6 +18,8 @@ from tests.oracle import MINUTE, Table
 LIMITS: Final = Limits(settling_ms=SETTLING_MS)
 #: For lives in which a talk may end long before its wrap-up comes.
 PATIENT: Final = Limits(settling_ms=SETTLING_MS, wrap_up_ms=DAY_MS)
+#: For lives in which a contact may seem to be over in the middle of it.
+ENDLESS: Final = Limits(settling_ms=30 * DAY_MS, open_ms=30 * DAY_MS)
 
 
 class Kept:
@@ -26,6 +28,8 @@ class Kept:
     def __init__(self) -> None:
         self.watermark: int | None = None
         self.buckets: Buckets = {}
+        #: By the interval, what counts at places that are none of a queue.
+        self.aside: Buckets = {}
         self.open: dict[str, bytes] = {}
         self.now: dict[str, Now] = {}
         self.settled: dict[int, bytes] = {}
@@ -34,6 +38,7 @@ class Kept:
         """Take what changed."""
         self.watermark = change.watermark
         post(self.buckets, change.deltas)
+        post(self.aside, change.aside)
         for contact_id, packed in change.open.items():
             _put(self.open, contact_id, packed)
         for contact_id, shown in change.now.items():
@@ -96,10 +101,27 @@ def figures(row: Row) -> Counter[str]:
     return Counter({Measure(key).name.lower(): row[key] for key in row if key < Measure.MOMENTS_MS and row[key]})
 
 
+def conversation(row: Row) -> Counter[str]:
+    """Return what a row tells of lines, rings and bots, in the oracle's words; nothing that is 0."""
+    names = range(Measure.FIRST_RESPONSES, Measure.LEFT_AFTER_BOT + 1)
+    return Counter({Measure(key).name.lower(): row[key] for key in row if key in names and row[key]})
+
+
 def table(buckets: Buckets) -> Table:
     """Return counts and sums by interval, queue and channel, as the oracle gives them."""
-    intervals = coarse(buckets)
+    return _table(coarse(buckets), figures)
+
+
+def conversations(kept: Kept) -> Table:
+    """Return what lines, rings and bots add up to, and what is told apart by agent and subject."""
+    found = _table(coarse(kept.buckets), conversation)
+    for key, row in _table(kept.aside, lambda row: figures(row) + conversation(row)).items():
+        found.setdefault(key, Counter()).update(row)
+    return found
+
+
+def _table(intervals: Buckets, told: Callable[[Row], Counter[str]]) -> Table:
     found = {
-        (number * 15 * MINUTE, *place): figures(row) for number in intervals for place, row in intervals[number].items()
+        (number * 15 * MINUTE, *place): told(row) for number in intervals for place, row in intervals[number].items()
     }
     return {key: row for key, row in found.items() if row}

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from streams.policy import DAY_MS, HOUR_MS, MINUTE_MS
 from tests import oracle
 from tests.generate import RULES, CallCenter, call_centers
-from tests.property.replay import LIMITS, PATIENT, replay, table
+from tests.property.replay import ENDLESS, LIMITS, PATIENT, conversations, replay, table
 
 #: How long after the last event one looks: at once, when ghosts are lost, when all is settled.
 LOOKS_AFTER = (1, 31 * MINUTE_MS, 5 * HOUR_MS, 2 * DAY_MS)
@@ -29,3 +29,12 @@ def test_call_center_in_disorder_twice_and_through_crashes_counts_as_the_oracle(
     assert sorted(kept.now.values()) == sorted((visit.queue, visit.channel, visit.queued) for visit in waiting)
     if after == LOOKS_AFTER[-1]:
         assert kept.open == {}
+
+
+@settings(max_examples=500, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(center=call_centers, seed=st.integers(0, 2**32))
+def test_lines_rings_bots_agents_and_subjects_in_disorder_count_as_the_oracle(center: CallCenter, seed: int) -> None:
+    watermark = max(arrival.at for arrival in center.arrivals) + 2 * DAY_MS
+    kept, _ = replay(center.arrivals, watermark, random.Random(seed), ENDLESS if center.senseless else LIMITS)
+
+    assert conversations(kept) == oracle.conversations(center.events)

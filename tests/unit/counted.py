@@ -1,5 +1,6 @@
 """Records as Kafka would give them, an office that keeps its letters, and processors to feed them to."""
 
+import asyncio
 import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -17,6 +18,7 @@ from streams.contact import Place
 from streams.measures import Row
 from streams.partition import Limits
 from streams.policy import DAY_MS, HOUR_MS, Policies
+from streams.told import Message
 
 NAME: Final = "calls/0"
 #: A Monday, 9:00 UTC.
@@ -64,6 +66,21 @@ class Office:
         return [self.letters[key].reason for key in sorted(self.letters)]
 
 
+class Posted:
+    """Keeps the messages that were sent; ``error`` is what keeps the next ones from it."""
+
+    def __init__(self) -> None:
+        self.messages: list[Message] = []
+        self.error: Exception | None = None
+
+    async def send(self, messages: Sequence[Message]) -> None:
+        """Keep all of them, or none."""
+        await asyncio.sleep(0)
+        if self.error is not None:
+            raise self.error
+        self.messages += messages
+
+
 class Clock:
     """A wall clock that stands until it is set."""
 
@@ -96,9 +113,15 @@ def call(offset: int, contact: str, at: int, *, wait: int = 5_000, queue: str = 
     ]
 
 
-def context_of(store: Store, office: Office, clock: Clock | None = None, limits: Limits | None = None) -> Context:
+def context_of(
+    store: Store,
+    office: Office,
+    clock: Clock | None = None,
+    limits: Limits | None = None,
+    post: Posted | None = None,
+) -> Context:
     """Return what processors share in a test."""
-    return Context(store, office, Policies(), limits or Limits(), RETENTION, clock or Clock())
+    return Context(store, office, post or Posted(), Policies(), limits or Limits(), RETENTION, clock or Clock())
 
 
 async def processor_of(context: Context, *, oldest: int = 0, end: int = 1_000_000) -> Processor:

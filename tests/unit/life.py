@@ -16,7 +16,7 @@ from agents.store.memory import MemoryStore
 from streams import events as ev
 from streams.partition import Limits
 from streams.policy import HOUR_MS, MINUTE_MS, Policies, Promise
-from tests.unit.counted import RETENTION, FakeRecord, Office, bounds
+from tests.unit.counted import RETENTION, FakeRecord, Office, Posted, bounds
 
 #: Monday, 2026-01-05, 09:00 UTC.
 START: Final = 1_767_603_600_000
@@ -108,7 +108,7 @@ class Counting:
         self.office = Office()
         self._partitions = partitions
         # Kafka may hand out what it has long held: ages are judged by its own timestamps, as set here.
-        self._context = Context(self.store, self.office, policies, Limits(), RETENTION, wall_clock)
+        self._context = Context(self.store, self.office, Posted(), policies, Limits(), RETENTION, wall_clock)
         self._processors: dict[str, Processor] = {}
         self._offsets: dict[str, int] = {}
 
@@ -237,7 +237,8 @@ def live_figures(
 
 def assert_same(shown: dict[str, Any], expected: dict[str, Any], what: object) -> None:
     """Assert that a row shows what is expected: percentiles within 5 %, everything else exactly."""
-    rest = {"queue", "channel", "start", "promise"}
+    outlook = {"estimated_wait_seconds", "estimated_wait_error_seconds", "overload"}
+    rest = {"queue", "channel", "start", "promise", *outlook}
     assert set(shown) - rest == set(expected), what
     for name, value in expected.items():
         if name.endswith("wait_seconds") and isinstance(value, dict):

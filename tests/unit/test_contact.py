@@ -4,7 +4,8 @@ from typing import Final
 
 import pytest
 
-from streams.contact import TRANSITIONS, Fact, Kind, State, Step, Walk, advance, difference, expiry, facts
+from streams.contact import ANYTIME, TRANSITIONS, Fact, State, Step, Walk, advance, difference, expiry, facts
+from streams.kinds import Kind
 
 SALES: Final = ("sales", "voice")
 CHAT: Final = ("chat", "chat")

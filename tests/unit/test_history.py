@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from agents.board import history
+from agents.board.fields import OF_NOW
 from agents.board.figures import live_rows
 from agents.board.history import BadRequestError, Span, interval_rows, iso, rows_at, span_of, steps, time_of
 from agents.board.model import Model
@@ -67,7 +68,7 @@ async def test_the_rows_at_a_past_time_are_those_that_were_shown_then(minutes: i
             continue
         found = next(r for r in later if (r["queue"], r["channel"]) == (row["queue"], row["channel"]))
         assert found["queue_length_average"] == pytest.approx(row["queue_length_average"], abs=1e-3)
-        shown_then_only = ("promise", "longest_wait_seconds", "queue_length_average")
+        shown_then_only = (*OF_NOW, "longest_wait_seconds", "queue_length_average")
         expected = {name: value for name, value in row.items() if name not in shown_then_only}
         expected["service_level"]["live"] = None
         assert {name: found[name] for name in expected} == expected

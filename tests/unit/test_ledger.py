@@ -133,6 +133,24 @@ async def test_settled_ids_and_intervals_are_dropped_when_they_are_over() -> Non
     assert (await store.load(NAME)).intervals == set()
 
 
+async def test_what_is_counted_aside_is_kept_by_the_interval_alone_and_told_to_readers() -> None:
+    store = MemoryStore()
+    ledger = await ledger_of(store)
+    ann, number = ("ann", "@agent"), NOW // 90
+    await commit(store, ledger, Change(watermark=START, aside={number: {ann: {14: 1}}}))
+    change = Change(watermark=START, deltas={NOW: {SALES: {1: 2}}}, aside={number: {ann: {14: 2}}, 0: {ann: {14: 9}}})
+    made = await ledger.commit_of(store, change, 2, BEAT, {})
+    assert made.delta.aside == {number: {ann: {14: 2}}}, "what is older than what is kept is not told"
+    assert made.intervals == {number: {SALES: {1: 2}, ann: {14: 3}}}
+    assert (made.fine, set(made.totals)) == ({NOW: {SALES: {1: 2}}}, {SALES})
+
+
+async def test_what_is_told_goes_to_the_outbox() -> None:
+    ledger = await ledger_of(MemoryStore())
+    made = await ledger.commit_of(MemoryStore(), Change(watermark=START, told={"c1": b"told"}), 2, BEAT, {})
+    assert made.outbox == {"c1": b"told"}
+
+
 async def test_rows_are_right_whatever_is_at_hand_and_whoever_owns_them() -> None:
     chance = random.Random(7)
     store = Asked()

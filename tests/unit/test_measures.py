@@ -8,6 +8,7 @@ import pytest
 from streams.contact import Fact
 from streams.measures import (
     EDGES,
+    EXITS,
     HANDLE_BOUNDS_MS,
     LEFT,
     RECORDERS,
@@ -76,13 +77,15 @@ def test_fact_taken_back_leaves_nothing(name: str) -> None:
 
 def test_numbers_of_measures_are_those_of_the_stores_format() -> None:
     # A number given to something else would turn what is stored into nonsense: new measures get new numbers.
-    names = " ".join(measure.name for measure in Measure)
+    names = " ".join(measure.name for measure in Measure if measure <= Measure.STATE_EXITED)
     assert names == (
         "OFFERED ANSWERED ANSWERED_WITHIN_TARGET ABANDONED ABANDONED_WITHIN_TARGET SHORT_ABANDONED LEFT_OVERFLOW "
         "LEFT_TIMEOUT LEFT_EXIT_KEY LEFT_CALLBACK LEFT_EMPTY LEFT_WITHDRAWN LOST HANDLED WAIT_ANSWERED_MS "
         "WAIT_ABANDONED_MS TALK_MS HOLD_MS WRAP_UP_MS MOMENTS_MS STATE_ENTERED STATE_EXITED"
     )
-    assert [int(measure) for measure in Measure] == list(range(1, 23))
+    assert [int(measure) for measure in Measure][:22] == list(range(1, 23))
+    assert (Measure.FIRST_RESPONSES, Measure.LEFT_AFTER_BOT, Measure.OPENED, Measure.CSAT_ANSWERS) == (23, 32, 40, 70)
+    assert Measure.LEFT_AFTER_BOT not in EXITS
     assert len(EDGES) < Histogram.WAIT_ABANDONED - Histogram.WAIT_ANSWERED
 
 

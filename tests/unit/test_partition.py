@@ -8,7 +8,7 @@ from streams import events as ev
 from streams.feedback import FeedbackPartition
 from streams.measures import Measure
 from streams.partition import AT_HAND_MS, DIGEST_BYTES, Limits, Settled, digest
-from streams.policy import HOUR_MS, MINUTE_MS
+from streams.policy import HOUR_MS, MINUTE_MS, Policies
 from tests.generate import BEGIN, written
 
 LIMITS: Final = Limits()
@@ -22,7 +22,7 @@ def order(at: int) -> ev.Envelope:
 
 
 def test_watermark_is_the_latest_time_and_never_goes_back() -> None:
-    partition = FeedbackPartition(LIMITS)
+    partition = FeedbackPartition(Policies(), LIMITS)
     for at, watermark in ((BEGIN, BEGIN), (BEGIN - 5, BEGIN), (BEGIN + 5, BEGIN + 5)):
         partition.count(order(at), at, BEGIN)
         assert partition.watermark == watermark
@@ -33,14 +33,14 @@ def test_watermark_is_the_latest_time_and_never_goes_back() -> None:
 
 
 def test_watermark_goes_on_from_where_it_was_committed() -> None:
-    partition = FeedbackPartition(LIMITS, BEGIN)
+    partition = FeedbackPartition(Policies(), LIMITS, watermark=BEGIN)
     assert partition.take().watermark == BEGIN
     partition.count(order(BEGIN - MINUTE_MS), BEGIN - MINUTE_MS, BEGIN)
     assert partition.watermark == BEGIN
 
 
 def test_event_too_far_ahead_of_now_is_refused() -> None:
-    partition = FeedbackPartition(LIMITS)
+    partition = FeedbackPartition(Policies(), LIMITS)
     with pytest.raises(ev.EventError) as caught:
         partition.count(order(BEGIN), BEGIN, BEGIN - LIMITS.future_ms - 1)
     assert caught.value.reason == "future"
@@ -87,7 +87,7 @@ def test_hours_left_to_the_store_are_missing_again() -> None:
 
 
 def partition_with(*hours: int) -> FeedbackPartition:
-    return FeedbackPartition(LIMITS, BEGIN, hours)
+    return FeedbackPartition(Policies(), LIMITS, watermark=BEGIN, settled=hours)
 
 
 def test_batch_in_time_wants_no_settled_ids() -> None:

@@ -40,6 +40,8 @@ async def test_what_is_taken_back_after_a_promise_has_changed_is_what_was_counte
         Measure.ABANDONED_WITHIN_TARGET: 1,
         Measure.SHORT_ABANDONED: 1,
         Measure.WAIT_ABANDONED_MS: 4_000,
+        Measure.OPENED: 1,
+        Measure.CLOSED: 1,
         Histogram.WAIT_ABANDONED + bin_of(4_000): 1,
     }
 

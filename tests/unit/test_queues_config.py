@@ -7,6 +7,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from config.business import BUSINESS_KEYS, CUSTOMERS_VALUES
 from config.errors import UsageError
 from config.queues import PROMISE_VALUES, QUEUE_KEYS, ROOT_KEYS, SERVICE_LEVEL_VALUES, load_policies
 from config.settings import Settings
@@ -64,7 +65,8 @@ def test_its_comments_name_every_formula() -> None:
 
 def test_it_shows_every_key_that_is_accepted() -> None:
     shown = set(re.findall(r"([a-z_]+):", Settings().queues.read_text(encoding="utf-8")))
-    keys = {key for key, _, _ in (*PROMISE_VALUES, *SERVICE_LEVEL_VALUES)} | {"hours", "holidays", *QUEUE_KEYS}
+    values = (*PROMISE_VALUES, *SERVICE_LEVEL_VALUES, *CUSTOMERS_VALUES)
+    keys = {key for key, _, _ in values} | {"hours", "holidays", *QUEUE_KEYS, *BUSINESS_KEYS}
     assert {*ROOT_KEYS, "service_level", *keys} <= shown
 
 

@@ -3,6 +3,7 @@
 import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -12,6 +13,7 @@ from agents.sources.afterwards import CUSTOMERS
 from agents.sources.callcenter import After, CallCenter, Duration, Leaving, Queue, Team
 from agents.sources.simulator import Simulation
 from agents.sources.wire import Event
+from streams.events import milliseconds
 
 START = 1_700_000_000_000
 HOUR = 3_600_000
@@ -123,6 +125,35 @@ def test_a_bot_settles_or_loses_as_many_as_told_and_hands_over_the_others(
         assert [event["type"] for event in story[:3]] == ["contact.started", "message.received", "message.sent"]
         assert story[2]["sender"] == "bot"
         assert "agent_id" not in story[2]
+
+
+def test_bots_and_responses_are_told_as_the_events_show_them(
+    simulation: Simulation, events: list[Event], happened: dict[str, Any]
+) -> None:
+    shown: Counter[str] = Counter()
+    for story in stories(events).values():
+        shown["bot"] += 1
+        shown["handed_over" if queued(story) else "left_after_bot"] += 1
+        lines = [event for event in story if event["type"].startswith("message.") and event.get("sender") != "bot"]
+        asked = [moment(event) for event in lines if event["type"] == "message.received"]
+        sent = [moment(event) for event in lines if event["type"] == "message.sent"]
+        shown["first_responses"] += bool(sent)
+        shown["first_response_ms"] += sent[0] - asked[0] if sent else 0
+        open_since = None
+        for event in lines:
+            if event["type"] == "message.received":
+                open_since = moment(event) if open_since is None else open_since
+            elif open_since is not None:
+                shown["responses"] += 1
+                shown["response_ms"] += moment(event) - open_since
+                open_since = None
+    assert {name: happened["q"][name] for name in shown} == dict(shown)
+    visits = Counter(event["subject"] for event in events if event["type"] == "contact.queued")
+    assert simulation.truth()["subjects"] == visits
+
+
+def moment(event: Event) -> int:
+    return milliseconds(datetime.fromisoformat(event["time"]))
 
 
 def queued(story: list[Event]) -> bool:

@@ -25,7 +25,8 @@ export class Chart {
    * Draw into `root`, under `title`, a line for each of `lines` ({label, colour: custom property, dash}).
    *
    * `options.value` formats a value, `options.time` a moment of the first column; `steps` and `marks` are the distances
-   * allowed between labels. The vertical axis ends at `share`, or where that is left out at `floor` or higher.
+   * allowed between labels. The vertical axis ends at `share`, or where that is left out at `floor` or higher; `height`
+   * is in pixels.
    */
   constructor(root, title, lines, options) {
     this.#root = document.createElement("figure");
@@ -41,7 +42,7 @@ export class Chart {
     }
     this.#root.append(caption);
     root.append(this.#root);
-    new ResizeObserver(() => this.#plot?.setSize({ width: this.#width(), height: HEIGHT })).observe(this.#root);
+    new ResizeObserver(() => this.#plot?.setSize({ width: this.#width(), height: this.#height() })).observe(this.#root);
     new MutationObserver(() => this.#rebuild()).observe(document.documentElement, { attributeFilter: ["data-theme"] });
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.#rebuild());
   }
@@ -55,6 +56,10 @@ export class Chart {
       this.#plot.setData(columns);
     }
     this.#root.dataset.points = String(columns[0].length);
+  }
+
+  #height() {
+    return this.#options.height ?? HEIGHT;
   }
 
   #width() {
@@ -72,7 +77,7 @@ export class Chart {
     this.#plot = new globalThis.uPlot(
       {
         width: this.#width(),
-        height: HEIGHT,
+        height: this.#height(),
         padding: [8, 8, 0, 0],
         legend: { show: false },
         cursor: { show: false },

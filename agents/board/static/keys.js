@@ -17,10 +17,10 @@ export function listenToKeys(actions) {
   });
 }
 
-/** Fill the dialog that lists the shortcuts. */
-export function fillHelp(dialog) {
+/** Fill the dialog that lists the shortcuts; `keys` maps keys to what they do. */
+export function fillHelp(dialog, keys = strings.keys) {
   const list = dialog.querySelector("dl");
-  for (const [key, meaning] of Object.entries(strings.keys)) {
+  for (const [key, meaning] of Object.entries(keys)) {
     const term = document.createElement("dt");
     const sign = document.createElement("kbd");
     sign.textContent = key;

@@ -13,9 +13,20 @@ export const pageOf = (row) => `queue?${new URLSearchParams({ queue: row.queue, 
 /** Return all the promises that are broken or at risk, in words, the worst first. */
 export const whyOf = (troubles) => troubles.map((trouble) => strings.promises[trouble]).join(", ");
 
+/** Return in words that a team is overloaded, and what it would take to recover. */
+export const overloadOf = (overload) =>
+  overload === null
+    ? ""
+    : strings.overload(
+        overload.agents_needed ? count(overload.agents_needed) : "",
+        overload.minutes_to_recover === null ? "" : span(overload.minutes_to_recover * 60),
+      );
+
 export class Tile {
   #fields;
   #marks;
+  #overload;
+  #estimate;
   #gauge;
   #shape;
   #serviceLevel;
@@ -30,6 +41,8 @@ export class Tile {
       about: new TextField(at("about")),
       level: new TextField(at("level"), (level) => strings.levels[level]),
       why: new TextField(at("why")),
+      overload: new TextField(at("overload")),
+      estimatedWait: new TextField(at("estimated_wait"), duration),
       since: new TextField(at("since")),
       formula: new TextField(at("formula")),
       queueLength: new TextField(at("queue_length"), count),
@@ -42,6 +55,8 @@ export class Tile {
       speedOfAnswer: new TextField(at("speed_of_answer"), duration),
       answered: new FigureField(at("answered_of_ended"), shareParts),
     };
+    this.#overload = at("overload");
+    this.#estimate = at("estimate");
     this.#marks = this.element.querySelectorAll("[data-mark]");
     this.#gauge = this.element.querySelector(".gauge");
     this.#serviceLevel = at("service_level").parentElement;
@@ -66,6 +81,7 @@ export class Tile {
     fields.speedOfAnswer.set(row.average_speed_of_answer_seconds);
     // Of those whose wait is over: who is still waiting was offered too, and may be answered in the next window.
     fields.answered.set(row.answered, row.answered + row.abandoned);
+    this.#showOutlook(row);
     this.#showServiceLevel(row);
     this.#showVerdict(verdict);
   }
@@ -81,6 +97,14 @@ export class Tile {
   showSince(since, now, clock) {
     const words = since?.atLeast ? strings.sinceBefore : strings.since;
     this.#fields.since.set(since === undefined ? "" : words(clock.format(since.at), span((now - since.at) / 1000)));
+  }
+
+  /** What whoever arrives now has to expect; a board of the past knows neither. */
+  #showOutlook({ estimated_wait_seconds: wait = null, overload = null }) {
+    setAttribute(this.#estimate, "hidden", wait === null ? "" : null);
+    this.#fields.estimatedWait.set(wait === null ? 0 : Math.round(wait));
+    setAttribute(this.#overload, "hidden", overload === null ? "" : null);
+    this.#fields.overload.set(overloadOf(overload));
   }
 
   #showServiceLevel(row) {

@@ -151,6 +151,7 @@ const actions = {
   b: () => sound.toggle(),
   f: toggleFullScreen,
   p: () => past.toggle(),
+  c: () => byId("figures").click(),
   r: () => byId("report").click(),
   "/": () => filter.focus(),
   "?": () => byId("help").showModal(),

@@ -1,0 +1,274 @@
+"""The customers of one partition: what was told of contacts and orders in, facts measured, timers by the watermark.
+
+What comes was committed elsewhere before it was told, so nothing is refused for being late. It comes at least once, and
+in any order: a customer's ``History`` is a set, so that adds nothing. What is over is kept for weeks after it came, by
+the broker's clock: in a replay one partition of contacts may be months ahead of another, which must not be forgotten.
+A history at rest is kept packed: there are far more customers than those who are heard of at any moment.
+"""
+
+from collections.abc import Iterable, Mapping
+from heapq import heapify, heappop, heappush
+from typing import Final
+
+import msgspec
+
+from streams.contact import Place, is_aside
+from streams.customer import Contact, Facts, History, Late, Moment, Stories, Windows, facts, next_final, tickets
+from streams.events import (
+    ContactReopened,
+    ContactResolved,
+    ContactTold,
+    CustomerEvent,
+    CustomerJoined,
+    CustomerLeft,
+    Envelope,
+    OrderPlaced,
+)
+from streams.measures import Measure, add
+from streams.partition import Change, Limits, Partition
+from streams.policy import DAY_MS
+from streams.told import TICKETS, cents, key_of, outcome_of
+from streams.windows import interval
+
+#: What is over is remembered for this long after what could follow from it: so late may anything come, or come again.
+KEEP_MS: Final = 28 * DAY_MS
+
+#: A ticket that nobody has touched for this long is forgotten, open as it is.
+TICKET_MS: Final = 180 * DAY_MS
+
+#: An id with more than this is no person, but shared by many: the rest of it counts as if no customer were known.
+MOST_KEPT: Final = 200
+
+#: As many timers ring in one commit, lest a watermark that jumps a week keeps Redis busy for seconds.
+MOST_RUNG: Final = 5_000
+
+#: The queue under which all are counted beyond the limit of those that queues.yaml does not list.
+OTHER: Final = "other"
+
+_NEVER: Final = 1 << 62
+
+_MEASURES: Final[dict[type[Envelope], int]] = {
+    OrderPlaced: int(Measure.ORDERS),
+    CustomerJoined: int(Measure.CUSTOMERS_JOINED),
+    CustomerLeft: int(Measure.CUSTOMERS_LEFT),
+}
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(History).decode
+
+
+class CustomerPartition(Partition):
+    """Counts what becomes of the contacts of one partition of customers."""
+
+    def __init__(
+        self,
+        limits: Limits,
+        windows: Windows | None = None,
+        *,
+        watermark: int | None = None,
+        queues: Iterable[str] = (),
+        places: Iterable[Place] = (),
+        packed: Mapping[str, bytes] | None = None,
+    ) -> None:
+        """Start from what was committed: watermark, places known, histories. ``queues`` are those of queues.yaml."""
+        super().__init__(limits, watermark)
+        self.windows = windows or Windows()
+        #: What nobody has heard of since the last commit, packed; and what somebody has.
+        self._packed: dict[str, bytes] = dict(packed or {})
+        self._awake: dict[str, History] = {}
+        self._rung = 0
+        #: When the message came that is being counted.
+        self._arrived = 0
+        listed = set(queues)
+        self._names = listed | {queue for queue, channel in places if not is_aside((queue, channel))}
+        self._unlisted = len(self._names - listed - {OTHER, ""})
+        self._timers = [(_decode(data).due, name) for name, data in self._packed.items()]
+        heapify(self._timers)
+
+    def count(self, event: Envelope, at: int, now: int) -> None:
+        """Count one message as of ``at``, which came at ``now`` (both ms). Raise EventError ``future``."""
+        self._arrived = now
+        super().count(event, at, now)
+
+    def take(self) -> Change:
+        """Return what changed since the last call, the histories packed."""
+        for name, history in self._awake.items():
+            if history.empty:
+                self._change.open[name] = None
+                self._packed.pop(name, None)
+            else:
+                self._change.open[name] = self._packed[name] = _encode(history)
+        self._awake.clear()
+        self._rung = 0
+        return super().take()
+
+    def _count(self, event: ContactTold | ContactResolved | ContactReopened | CustomerEvent, at: int) -> None:
+        if isinstance(event, ContactTold):
+            self._count_contact(event)
+        elif isinstance(event, CustomerEvent):
+            self._count_moment(event, at)
+        else:
+            self._count_late(event, at)
+
+    def _count_contact(self, event: ContactTold) -> None:
+        key = key_of(event)
+        name = self._name_of(key, event.contact_id)
+        known = self._history(name).contacts.get(event.contact_id)
+        if known is not None and known.version >= event.version:
+            return
+        contact = Contact(
+            event.contact_id,
+            event.version,
+            event.opened,
+            self._queue_name(event.queue or ""),
+            event.channel,
+            event.subject or None,
+            event.ended if isinstance(event.ended, int) else None,
+            event.answered_by,
+            event.replies,
+            event.outcomes,
+            known=bool(event.customer_id) and name == key,
+            withdrawn=event.withdrawn,
+            arrived=self._arrived,
+        )
+        before = self._history(name)
+        after = before.copy()
+        after.contacts[contact.id] = contact
+        self._replace(name, before, after)
+
+    def _count_late(self, event: ContactResolved | ContactReopened, at: int) -> None:
+        name = self._name_of(key_of(event), event.contact_id)
+        before = self._history(name)
+        said = before.late.get(event.contact_id, Late())
+        if any(outcome.id == event.id for outcome in said.outcomes):
+            return
+        after = before.copy()
+        after.late[event.contact_id] = Late((*said.outcomes, outcome_of(event, at)), self._arrived)
+        self._replace(name, before, after)
+
+    def _count_moment(self, event: CustomerEvent, at: int) -> None:
+        name = self._name_of(event.customer_id, event.id)
+        before = self._history(name)
+        if event.id in before.moments:
+            return
+        amount = cents(event.amount) if isinstance(event, OrderPlaced) and event.amount else 0
+        after = before.copy()
+        after.moments[event.id] = Moment(event.id, at, _MEASURES[type(event)], amount, self._arrived)
+        self._replace(name, before, after)
+
+    def _name_of(self, key: str, item: str) -> str:
+        """Return under which name something is remembered of a customer: the key, unless that is full."""
+        history = self._history(key)
+        if item in history.contacts or item in history.moments or item in history.late:
+            return key
+        apart = f"{key}\0{item}"
+        full = len(history.contacts) + len(history.moments) >= MOST_KEPT
+        return apart if full or apart in self._packed or apart in self._awake else key
+
+    def _queue_name(self, queue: str) -> str:
+        """Return the name that a queue counts under."""
+        if queue in self._names or not queue:
+            return queue
+        if self._unlisted >= self.limits.unlisted_queues:
+            return OTHER
+        self._unlisted += 1
+        self._names.add(queue)
+        return queue
+
+    def _history(self, name: str) -> History:
+        """Return what is remembered under a name; it must not be changed."""
+        history = self._awake.get(name)
+        if history is not None and not history.empty:
+            return history
+        data = self._packed.get(name) if history is None else None
+        return History(due=_NEVER, windows=self.windows) if data is None else _decode(data)
+
+    def _replace(self, name: str, before: History, after: History) -> Stories:
+        """Put ``after`` in place of ``before``, and note what follows as of now; return its stories."""
+        watermark, was, now = self.watermark or 0, before.stories(), after.stories()
+        gone = facts(before, was, before.noted, before.windows)
+        found = facts(after, now, watermark, self.windows)
+        self._note({place: row for place, row in gone.items() if found.get(place) != row}, -1)
+        self._note({place: row for place, row in found.items() if gone.get(place) != row}, 1)
+        self._show(name, was, now)
+        after.noted, after.windows = watermark, self.windows
+        self._keep(name, after, now)
+        return now
+
+    def _keep(self, name: str, history: History, stories: Stories) -> None:
+        """Remember a history, and when to look at it again."""
+        self._awake[name] = history
+        self._change.open[name] = b""  # packed when the change is taken
+        due = self._due(history, stories)
+        if due < history.due:
+            heappush(self._timers, (due, name))
+            history.due = due
+
+    def _note(self, found: Facts, sign: int) -> None:
+        for (at, place), row in found.items():
+            if is_aside(place):
+                places = self._change.aside.setdefault(interval(at), {})
+                add(places.setdefault(place, {}), row, sign)
+            else:
+                add(self._row(at, place), row, sign)
+
+    def _show(self, name: str, before: Stories, after: Stories) -> None:
+        """Tell the board which tickets were opened and closed, each by whose it is: that may turn out to change."""
+        was, now = tickets(before), tickets(after)
+        for contact_id in was.keys() | now.keys():
+            ticket = now.get(contact_id)
+            if was.get(contact_id) != ticket:
+                self._change.now[f"{name} {contact_id}"] = ticket
+
+    def _on_watermark(self, watermark: int) -> None:
+        while self._timers and self._timers[0][0] <= watermark and self._rung < MOST_RUNG:
+            due, name = heappop(self._timers)
+            history = self._history(name)
+            if history.due == due:
+                self._ring(name, history, watermark)
+
+    def _ring(self, name: str, before: History, watermark: int) -> None:
+        """Make final what has become so, and forget what is over."""
+        self._rung += 1
+        after = before.copy()
+        after.due = _NEVER
+        stories = self._replace(name, before, after)
+        rest = after.copy()
+        self._forget(rest, stories, watermark)
+        # What is forgotten still counts: it only shows no longer.
+        left = rest.stories()
+        self._show(name, stories, left)
+        self._keep(name, rest, left)
+
+    def _keep_until(self, history: History, stories: Stories) -> list[tuple[int, str, int]]:
+        """Return all that is remembered in the order it began: begin, id, and when it may be forgotten."""
+        keep_ms = KEEP_MS + max(self.windows)
+        ends: list[tuple[int, str, int]] = []
+        for contact, known in stories:
+            is_open = known.closed_at is None and contact.channel in TICKETS
+            latest = max(known.latest, contact.arrived)
+            ends.append((contact.opened, contact.id, latest + (TICKET_MS if is_open else keep_ms)))
+        if len(stories) < len(history.contacts):
+            withdrawn = [each for each in history.contacts.values() if each.withdrawn]
+            ends += [(each.opened, each.id, max(each.opened, each.arrived) + keep_ms) for each in withdrawn]
+        ends += [(each.at, each.id, max(each.at, each.arrived) + keep_ms) for each in history.moments.values()]
+        for name in history.late.keys() - history.contacts.keys():
+            late = history.late[name]
+            latest = max(outcome.at for outcome in late.outcomes)
+            ends.append((latest, name, max(latest, late.arrived) + keep_ms))
+        return sorted(ends)
+
+    def _due(self, history: History, stories: Stories) -> int:
+        """Return the watermark at which something of a history is due by itself."""
+        final = next_final(stories, history.noted, history.windows)
+        oldest = self._keep_until(history, stories)[:1]
+        return min([_NEVER if final is None else final, *(end + 1 for _, _, end in oldest)])
+
+    def _forget(self, history: History, stories: Stories, watermark: int) -> None:
+        """Forget what is over, the oldest first: what began later may have to do with what is still remembered."""
+        for _, name, end in self._keep_until(history, stories):
+            if end >= watermark:
+                break
+            history.contacts.pop(name, None)
+            history.moments.pop(name, None)
+            history.late.pop(name, None)

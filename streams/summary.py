@@ -1,0 +1,91 @@
+"""What there is to tell of a contact that is closed, or is a ticket: the few things that figures of customers need.
+
+A summary is a function of the set of the contact's events, as its facts are. It goes to the customers' partition
+(``streams.told``). Of a call or chat of somebody unknown, of which nothing was said either, there is nothing to work
+out there: that it was opened and closed is counted where it is, which saves a message for each.
+"""
+
+from typing import NamedTuple
+
+from streams.contact import Fact, Place, Step, Walk
+from streams.events import Outcome
+from streams.kinds import RESOLVED
+from streams.told import TICKETS, tell, told
+
+
+class Summary(NamedTuple):
+    """What became of a contact; times in ms since 1970."""
+
+    opened: int
+    ended: int | None
+    #: The queue visited last, "" for none, and the channel.
+    place: Place
+    customer: str
+    subject: str
+    #: Who talked to the customer, talk by talk.
+    agents: tuple[str, ...]
+    #: Lines of persons; talks, where none were written.
+    replies: int
+    matter: tuple[Step, ...]
+
+    def facts(self, sign: int) -> list[Fact]:
+        """Return what a contact that counts here adds, or takes back."""
+        place = self.place if self.place[0] else (self.place[1], "@channel")
+        opened: Fact = (sign, "opened", self.opened, place, 0)
+        return [opened] if self.ended is None else [opened, (sign, "closed", self.ended, place, 0)]
+
+
+def summary_of(walk: Walk, opened: int, channel: str, customer: str) -> Summary:
+    """Return the summary of a contact, from the walk through its events and what the walk does not note."""
+    place = walk.place if walk.place[0] else ("", channel)
+    replies = walk.lines or len(walk.agents)
+    return Summary(opened, walk.ended, place, customer, walk.subject, walk.agents, replies, walk.matter)
+
+
+def counts_here(summary: Summary) -> bool:
+    """Tell whether there is nothing in it that has to be seen beside other contacts of the customer."""
+    return not (summary.customer or summary.matter or summary.place[1] in TICKETS)
+
+
+def messages(
+    contact_id: str, born: int, events: int, before: Summary | None, after: Summary | None
+) -> dict[str, bytes]:
+    """Return what to send so that ``after`` is known in place of ``before``: id in the outbox -> packed message.
+
+    ``born`` is when the contact began, by the event that came first, ``events`` the number of events known: of two
+    lives under one id, and of two summaries of one life, the later holds.
+    """
+    told_before = before is not None and not counts_here(before)
+    if after is None or counts_here(after):
+        if before is None or not told_before:
+            return {}
+        # Nothing holds that was told: as of somebody unknown it is told under no key, and so withdrawn.
+        kept = before._replace(customer="", matter=())
+    else:
+        kept = after
+    version = born // 1_000 * 1_000_000 + events
+    summary = told(
+        contact_id,
+        kept.place[1],
+        version=version,
+        opened=kept.opened,
+        customer_id=kept.customer or None,
+        queue=kept.place[0] or None,
+        subject=kept.subject or None,
+        ended=kept.ended,
+        answered_by=kept.agents,
+        replies=kept.replies,
+        outcomes=[_outcome(step) for step in kept.matter],
+    )
+    return tell(summary, (before.customer or contact_id) if before is not None and told_before else None)
+
+
+def _outcome(step: Step) -> Outcome:
+    at, kind, name, automated, _, cost = step
+    return Outcome(
+        at,
+        name,
+        kind == RESOLVED,
+        automated == "True" if automated else None,
+        round(float(cost) * 100) if cost else None,
+    )

@@ -1,0 +1,47 @@
+"""What Prometheus is told of customer service: the numbers of the API, and no series of what is not sent."""
+
+from prometheus_client.metrics_core import Metric
+
+from agents.board.metrics import Collector
+from tests.unit.life import WINDOWS
+from tests.unit.test_answers import POLICIES, told
+
+
+async def families() -> dict[str, Metric]:
+    made = await told()
+    long = {"28d": (await made.board._answers.rows("28d"))[1]}
+    return {family.name: family for family in Collector(made.follower, POLICIES, WINDOWS, "1", long).collect()}
+
+
+def series(family: Metric) -> dict[tuple[str, ...], float]:
+    return {tuple(sample.labels.values()): sample.value for sample in family.samples}
+
+
+async def test_counters_are_there_for_what_was_ever_seen_alone() -> None:
+    found = await families()
+    assert series(found["callcenter_contacts_resolved"]) == {("sales", "email"): 6}
+    assert series(found["callcenter_first_responses"]) == {("sales", "email"): 4}
+    assert series(found["callcenter_survey_answers"]) == {("sales", "csat"): 4}
+    assert series(found["callcenter_survey_satisfied"]) == {("sales", "csat"): 3}
+    assert not found["callcenter_agent_offers"].samples
+
+
+async def test_tickets_are_told_with_their_age_and_goal() -> None:
+    found = await families()
+    assert series(found["callcenter_tickets_open"]) == {("sales", "email"): 2}
+    assert series(found["callcenter_oldest_ticket_seconds"]) == {("sales", "email"): 36_000}
+    assert series(found["callcenter_backlog_goal"]) == {("sales", "email"): 5}
+
+
+async def test_long_periods_are_what_was_worked_out_for_them() -> None:
+    found = await families()
+    assert series(found["callcenter_first_contact_resolution_ratio"]) == {("sales", "email", "28d"): 0.75}
+    assert series(found["callcenter_customer_satisfaction_ratio"]) == {("sales", "28d"): 0.75}
+    assert series(found["callcenter_cost_per_resolution"])["sales", "email", "28d"] > 0
+
+
+async def test_nothing_is_labelled_by_agent_subject_or_customer() -> None:
+    for family in (await families()).values():
+        for sample in family.samples:
+            assert not {"ann", "invoice", "t1"} & set(sample.labels.values()), sample
+            assert not any(value.startswith("@") for value in sample.labels.values()), sample
