@@ -50,6 +50,22 @@ async def test_stale_data_raises_a_banner_with_reason_and_age(stage: Stage, open
     await expect(page.locator("body")).to_have_attribute("data-freshness", FRESH)
 
 
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [
+        ("en", "no sign of life from the worker for 95 s"),
+        ("fr", "le comptage ne donne plus signe de vie depuis 95 s"),
+        ("ro", "numărătoarea nu mai dă semne de viață de 95 s"),
+    ],
+)
+async def test_why_data_is_stale_is_told_in_the_language_of_the_page(
+    language: str, said: str, stage: Stage, open_page: OpenPage
+) -> None:
+    stage.show(stale(row(), cause="silent", values=(95,)))
+    page = await open_page(f"?lang={language}")
+    await expect(page.locator("#banner")).to_contain_text(said)
+
+
 async def test_a_stopped_server_raises_a_banner_and_its_return_clears_it(stage: Stage, open_page: OpenPage) -> None:
     stage.show(snapshot(row(queue_length=7, abandonment_rate=0.2)))
     page = await open_page()

@@ -303,6 +303,6 @@ async def test_a_dead_worker_is_told_from_a_store_that_is_gone() -> None:
     families = families_of(served)
     assert value(families["callwatch_workers_alive"]) == 0, "nobody has been heard of yet"
     await served.look()
-    served.follower._note_trouble("the store cannot be reached", OSError())
+    served.follower._note_trouble("store_away", OSError())
     families = families_of(served)
     assert value(families["callwatch_store_reachable"]) == 0
