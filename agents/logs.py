@@ -12,6 +12,9 @@ from config.settings import Settings
 #: What a library repeats is let through after so many seconds.
 REPEAT_S: Final = 60.0
 
+#: So many different things are remembered; some libraries put details into what they say.
+MOST_SAID: Final = 500
+
 
 class NowAndThen(logging.Filter):
     """Lets what a library says again and again, whatever the details, through once a minute."""
@@ -25,6 +28,8 @@ class NowAndThen(logging.Filter):
         what, last = (record.name, str(record.msg)), monotonic()
         again = last - self._said.get(what, -REPEAT_S) < REPEAT_S
         if not again:
+            if len(self._said) >= MOST_SAID:
+                self._said.clear()
             self._said[what] = last
         return not again
 

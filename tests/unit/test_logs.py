@@ -5,7 +5,7 @@ import logging
 import pytest
 
 from agents import logs
-from agents.logs import NowAndThen
+from agents.logs import MOST_SAID, NowAndThen
 
 
 def record(name: str, message: str, *details: object) -> logging.LogRecord:
@@ -28,3 +28,9 @@ def test_what_another_says_or_is_something_else_is_said_too() -> None:
     assert seen.filter(record("aiokafka", "no coordinator: %s", 1))
     assert seen.filter(record("faust", "no coordinator: %s", 1))
     assert seen.filter(record("aiokafka", "no partition: %s", 1))
+
+
+def test_what_differs_each_time_is_not_remembered_for_ever() -> None:
+    seen = NowAndThen()
+    assert all(seen.filter(record("asyncio", f"task {number} failed")) for number in range(10 * MOST_SAID))
+    assert len(seen._said) <= MOST_SAID
