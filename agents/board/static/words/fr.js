@@ -29,6 +29,7 @@ export const french = {
   speedOfAnswer: "DMA",
   answered: "Pris",
   target: "Objectif",
+  limit: "Limite",
   mostAbandoned: "Abandons max.",
   hints: {
     live: "Qualité de service où quiconque attend au-delà du seuil compte déjà comme manqué",
@@ -139,7 +140,7 @@ export const french = {
   offered: "Présentés",
   offeredByHalfHour: "Présentés par demi-heure",
   handleTime: "DMT",
-  unknownQueue: "Cette file est inconnue",
+  unknownQueue: "Cette file est inconnue.",
   from: "Du",
   to: "Au",
   interval: "Intervalle",

@@ -29,6 +29,7 @@ export const romanian = {
   speedOfAnswer: "TMR",
   answered: "Preluate",
   target: "Țintă",
+  limit: "Limită",
   mostAbandoned: "Abandon max.",
   hints: {
     live: "Nivelul de servire în care cine așteaptă peste țintă contează deja ca ratat",
@@ -139,7 +140,7 @@ export const romanian = {
   offered: "Oferite",
   offeredByHalfHour: "Oferite pe jumătate de oră",
   handleTime: "TMT",
-  unknownQueue: "Această coadă nu este cunoscută",
+  unknownQueue: "Această coadă nu este cunoscută.",
   from: "De la",
   to: "Până la",
   interval: "Interval",
