@@ -10,6 +10,7 @@ import socket
 import ssl
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from struct import pack
 from typing import Any, Final
 
 from aiokafka.conn import AIOKafkaConnection
@@ -24,6 +25,15 @@ from config.settings import Settings
 
 #: A broker that takes longer to let a client in is left to that client's own patience.
 LET_IN_WITHIN_S: Final = 5.0
+
+#: Which versions of the protocol do you speak? Every broker answers that, and to anybody.
+VERSIONS: Final = pack(">ihhih9s", 19, 18, 0, 1, 9, b"callwatch")
+
+#: What an answer in TLS begins with that says: this was no TLS.
+TLS_ALERT: Final = b"\x15"
+
+#: A broker answers that at once, or is not there, in seconds.
+ANSWERS_WITHIN_S: Final = 1.0
 
 #: What Redis's client or the TLS library says, and what to do; the first that matches.
 REDIS_ADVICE: Final = (
@@ -77,7 +87,11 @@ def let_in(brokers: str, security: Mapping[str, Any]) -> None:
 
     Raise UsageError if none lets us in. That none answers is not said here: whoever needs one does.
     """
-    if security["security_protocol"] == "PLAINTEXT":
+    protocol = security["security_protocol"]
+    if not protocol.endswith("SSL") and any(_wants_tls(broker) for broker in brokers.split(",")):
+        secure = "sasl_ssl" if protocol.startswith("SASL") else "ssl, or sasl_ssl with a user and password"
+        raise UsageError(f"Kafka at {brokers} wants TLS: set CALLWATCH_KAFKA_SECURITY to {secure} (see SECURITY.md)")
+    if protocol == "PLAINTEXT":
         return
     logger = logging.getLogger("aiokafka")
     level = logger.level
@@ -90,6 +104,16 @@ def let_in(brokers: str, security: Mapping[str, Any]) -> None:
         raise UsageError(f"Kafka at {brokers} does not let callwatch in: {_refusal(error)}") from None
     finally:
         logger.setLevel(level)
+
+
+def _wants_tls(broker: str) -> bool:
+    host, _, port = broker.rpartition(":")
+    try:
+        with socket.create_connection((host.strip("[]"), int(port)), ANSWERS_WITHIN_S) as connection:
+            connection.sendall(VERSIONS)
+            return connection.recv(1) == TLS_ALERT
+    except OSError:
+        return False
 
 
 async def _let_in(brokers: list[str], security: Mapping[str, Any]) -> None:

@@ -2,7 +2,6 @@
 
 import asyncio
 import gc
-import logging
 import signal
 import sys
 from contextlib import suppress
@@ -42,28 +41,6 @@ log = structlog.get_logger()
 def version() -> str:
     """Return the version that is installed."""
     return installed_version("callwatch")
-
-
-def configure_logging(settings: Settings) -> None:
-    """Log lines of fields to standard error, those of libraries from warnings up."""
-    level = logging.getLevelNamesMapping()[settings.log_level.upper()]
-    renderer: Any = structlog.processors.JSONRenderer()
-    if settings.log_format == "console":
-        renderer = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            renderer,
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-    )
-    logging.basicConfig(level=max(level, logging.WARNING), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    # What these warn of while a broker or a store is away is said once, by callwatch, in words an operator knows.
-    for noisy in ("aiokafka", "kafka", "faust", "mode"):
-        logging.getLogger(noisy).setLevel(max(level, logging.ERROR))
 
 
 def open_store(settings: Settings) -> RedisStore:

@@ -14,6 +14,7 @@ import msgspec
 
 from agents import app, backtest, report
 from agents.embedded.up import Plan, up
+from agents.logs import configure_logging
 from agents.processors.letters import read_letters, resend
 from agents.processors.worker import topic_name
 from agents.sources.feed import Run, parse_rate, run_simulator
@@ -68,7 +69,7 @@ def _queues(command: Command) -> Command:
 
 def _settings(**flags: Any) -> Settings:
     settings = load_settings(**flags)
-    app.configure_logging(settings)
+    configure_logging(settings)
     return settings
 
 

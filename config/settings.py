@@ -314,8 +314,14 @@ def _text(variable: Variable, environ: Mapping[str, str]) -> tuple[str, str]:
 def _wrong_times(settings: Settings) -> Iterator[str]:
     """Yield where one time does not go with another."""
     window = max(settings.windows_ms().values())
+    windows = max(window + settings.settling_ms, min(window, HOUR_MS) + HOUR_MS)
     for name, value, least, why in (
-        ("FINE_RETENTION", settings.fine_retention_ms, window + settings.settling_ms, "longest window + settling time"),
+        (
+            "FINE_RETENTION",
+            settings.fine_retention_ms,
+            windows,
+            "longest window + settling time, and the wallboard's hour",
+        ),
         ("INTERVAL_RETENTION", settings.interval_retention_ms, SHORTEST_INTERVAL_RETENTION_MS, "longest day"),
         ("DAYS_RETENTION", settings.days_retention_ms, settings.remember_ms + 2 * DAY_MS, "REMEMBER + 2 days"),
         ("REMEMBER", settings.remember_ms, settings.settling_ms, "settling time"),

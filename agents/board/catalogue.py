@@ -171,6 +171,12 @@ METRICS: Final = (
         "Since the partition's worker last gave a sign of life.",
         ("topic", "partition"),
     ),
+    MetricSpec(
+        "callwatch_worker_resident_memory_bytes",
+        "gauge",
+        "Resident memory of the worker that counts the partition.",
+        ("topic", "partition"),
+    ),
     MetricSpec("callwatch_commit_seconds", "histogram", "Time to commit one batch."),
     MetricSpec("callwatch_commits_refused", "counter", "Commits refused since the store had another head."),
     MetricSpec("callwatch_offset_resets", "counter", "Times that Kafka no longer held the stored offset."),

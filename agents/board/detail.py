@@ -1,5 +1,6 @@
 """What the wallboard's pages ask beyond the live stream: a queue's last hour, its breach, its day against another."""
 
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 from pathlib import Path
@@ -28,6 +29,9 @@ STATIC: Final = Path(__file__).parent / "static"
 
 #: Half hours are what a day is compared by.
 STEP_MS: Final = 30 * MINUTE_MS
+
+#: What a half hour is told by.
+COUNTS: Final = tuple(kpis.counts({}))
 
 #: So many of those who wait are named one by one; all are counted.
 MOST_WAITING: Final = 50
@@ -126,15 +130,22 @@ class Detail:
         return Json({"queue": place.queue, "channel": place.channel, "until": iso(today + passed), **days})
 
     async def _day(self, place: Asked, start: int, passed: int) -> dict[str, Any]:
-        """Return a day's figures over its first ``passed`` ms, and all of its half hours by their local time."""
+        """Return a day's figures over its first ``passed`` ms, and the counts of its half hours by local time."""
         end = midnight(start + DAY_MS + DAY_MS // 2, self._policies.zone)
         whole = await self._rows(place, Span(start, start + passed, passed)) if passed > 0 else []
         steps = await self._rows(place, Span(start, end, STEP_MS))
         return {
             "date": self._local(start).date().isoformat(),
             "figures": whole[0] if whole else None,
-            "half_hours": {self._clock(row["start"]): row for row in steps},
+            "half_hours": self._half_hours(steps),
         }
+
+    def _half_hours(self, rows: list[Figures]) -> dict[str, Counter[str]]:
+        """Return the counts of half hours by their local time; the hour that comes twice in autumn is one of both."""
+        result: dict[str, Counter[str]] = {}
+        for row in rows:
+            result.setdefault(self._clock(row["start"]), Counter()).update({name: row[name] for name in COUNTS})
+        return result
 
     async def _rows(self, place: Asked, span: Span) -> list[Figures]:
         rows = await history.interval_rows(self._reader, span, self._policies.zone, place.queue)

@@ -1,6 +1,7 @@
 """The description of what the wallboard's pages ask beyond the live stream."""
 
 from agents.board import fields as f
+from streams import kpis
 
 
 def _list(item: f.Schema, meaning: str) -> f.Schema:
@@ -52,10 +53,11 @@ def breaches() -> f.Schema:
 def weekday() -> f.Schema:
     """Return the schema of /api/v1/weekday."""
     interval = {"$ref": "#/components/schemas/IntervalRow"}
+    counts = f.record("its counts", {name: {"type": "integer"} for name in kpis.counts({})})
     day: dict[str, f.Schema] = {
         "date": {"type": "string", "format": "date", "description": "the day"},
         "figures": {"anyOf": [interval, {"type": "null"}], "description": "from midnight, as long as today has lasted"},
-        "half_hours": {"type": "object", "additionalProperties": interval, "description": "by local time, as 08:30"},
+        "half_hours": {"type": "object", "additionalProperties": counts, "description": "by local time, as 08:30"},
     }
     return f.record(
         "today and the same weekday a week before",

@@ -2,6 +2,7 @@
 
 from typing import Any, Final
 
+from agents.board.health import CAUSES
 from streams import kpis
 from streams.events import AGENT_STATES
 from streams.policy import FORMULAS
@@ -153,6 +154,8 @@ def pipeline() -> Schema:
         {
             "stale": {"type": "boolean", "description": "whether these are the last known figures rather than fresh"},
             "reason": text("why, in a sentence for people; null while fresh", nullable=True),
+            "cause": text(f"the same for programs: {', '.join(CAUSES)}; null while fresh", nullable=True),
+            "values": {"type": "array", "items": {"type": "integer"}, "description": "the numbers in the sentence"},
             "age_seconds": number("since the oldest partition's last sign of life, in seconds; null before the first"),
             "lag_seconds": number("how far the worker is behind Kafka, in seconds; null if not known"),
             "store_reachable": {"type": "boolean", "description": "whether the store answers"},

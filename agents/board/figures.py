@@ -77,7 +77,7 @@ def live_rows(model: Model, policies: Policies, window: str, now: int, *, outloo
     """
     sums, start, ahead = model.contacts.sums(window), model.contacts.start_of(window), _ahead(model.contacts)
     seen = set(sums) | {place for place, waits in model.waiting.items() if waits} | set(model.contacts.sums(TODAY))
-    places = sorted(seen | _listed(policies, {queue for queue, _ in seen}))
+    places = sorted(seen | listed(policies, {queue for queue, _ in seen}))
     rows, past_target, derived = [], 0, model.contacts.derived(window)
     for place in places:
         promise, waits = policies.of(place[0]), model.waiting.get(place, {}).values()
@@ -122,7 +122,7 @@ def iso(at: int) -> str:
     return text.replace("+00:00", "Z")
 
 
-def _listed(policies: Policies, seen: Collection[str]) -> set[Place]:
+def listed(policies: Policies, seen: Collection[str]) -> set[Place]:
     """Return where the first contacts of queues that had none yet are expected."""
     return {(queue, policies.channels.get(queue, CHANNELS[0])) for queue in policies.queues if queue not in seen}
 

@@ -5,9 +5,9 @@ from collections.abc import Callable, Collection
 from time import monotonic, time
 from typing import Final
 
-import msgspec
 import structlog
 
+from agents.board.health import SENTENCES, Cause, Health
 from agents.board.model import Model
 from agents.store import Beat, Reader, SchemaMismatchError, Snapshot, StoreError
 from streams.policy import SECOND_MS
@@ -32,19 +32,6 @@ REBUILD_S: Final = 60.0
 CLOCK_SLIP_MS: Final = 5_000
 
 log = structlog.get_logger()
-
-
-class Health(msgspec.Struct, frozen=True):
-    """How far the figures can be trusted."""
-
-    stale: bool
-    #: What is wrong, in a sentence for people; None if nothing is.
-    reason: str | None
-    #: Since the oldest partition's last sign of life, in seconds; None before the first.
-    age_seconds: float | None
-    #: How far the worker is behind Kafka, in seconds; None if not known.
-    lag_seconds: float | None
-    store_reachable: bool
 
 
 class _EmptyError(Exception):
@@ -74,7 +61,7 @@ class Follower:
         self._beat_seen: dict[str, float] = {}
         #: partition -> the newest fine bucket that anything of it was counted in
         self._newest: dict[str, int] = {}
-        self._trouble: str | None = None
+        self._trouble: Cause | None = None
         #: The partitions that cannot be read just now.
         self._away: dict[str, StoreError] = {}
         #: The model no longer goes with what the store holds.
@@ -115,21 +102,21 @@ class Follower:
         try:
             await self._poll(discover=discover)
         except StoreError as error:
-            self._note_trouble("the store cannot be reached", error)
+            self._note_trouble("store_away", error)
         except SchemaMismatchError as error:
-            self._note_trouble("the store was written by another version of callwatch", error)
+            self._note_trouble("other_version", error)
         except _EmptyError as error:
-            self._note_trouble("the store has lost its figures; a worker rebuilds them from Kafka", error)
+            self._note_trouble("emptied", error)
         except _RebuildingError as error:
-            self._note_trouble("a worker rebuilds the figures from Kafka; the last ones are shown", error)
+            self._note_trouble("rebuilding", error)
         except Exception as error:  # noqa: BLE001 -- a follower that ended would leave its figures to look alive
-            self._note_trouble("the figures cannot be followed", error)
+            self._note_trouble("unreadable", error)
         else:
             self._trouble = None
 
-    def _note_trouble(self, trouble: str, error: Exception) -> None:
+    def _note_trouble(self, trouble: Cause, error: Exception) -> None:
         if self._trouble != trouble:
-            log.warning("showing the last figures", why=trouble, error=str(error))
+            log.warning("showing the last figures", why=SENTENCES[trouble], error=str(error))
         self._trouble = trouble
 
     async def _poll(self, *, discover: bool) -> None:
@@ -278,25 +265,30 @@ class Follower:
         """Return how far the figures can be trusted now."""
         age = monotonic() - min(self._beat_seen.values()) if self._beat_seen else None
         lag = max((beat.lag_ms for beat in self.beats.values()), default=None)
-        reason = self._trouble
-        if reason is None and self._away:
-            many = f"{len(self._away)} of {len(self._cursors)} partitions"
-            reason = f"{many} cannot be read; their last figures are shown"
-        elif reason is None and age is None:
-            reason = "no worker has counted anything yet"
-        elif reason is None and not self.whole:
-            reason = "the figures are still being read"
-        elif reason is None and age is not None and age > self._stale_after:
-            reason = f"no sign of life from the worker for {age:.0f} s"
-        elif reason is None and lag is not None and lag / SECOND_MS > self._stale_after:
-            reason = f"the worker is {lag / SECOND_MS:.0f} s behind Kafka"
+        cause, values = self._cause(age, lag)
         return Health(
-            stale=reason is not None,
-            reason=reason,
+            stale=cause is not None,
+            reason=None if cause is None else SENTENCES[cause].format(*values),
+            cause=cause,
+            values=values,
             age_seconds=None if age is None else round(age, 1),
             lag_seconds=None if lag is None else round(lag / SECOND_MS + max(0.0, (age or 0) - 2), 1),
             store_reachable=self._trouble is None,
         )
+
+    def _cause(self, age: float | None, lag_ms: int | None) -> tuple[Cause | None, tuple[int, ...]]:
+        """Return what is wrong, and the numbers in its sentence."""
+        if self._trouble is not None:
+            return self._trouble, ()
+        away, age_s, lag_s = len(self._away), age or 0.0, (lag_ms or 0) / SECOND_MS
+        problems: tuple[tuple[bool, Cause, tuple[int, ...]], ...] = (
+            (away > 0, "partitions_away", (away, len(self._cursors))),
+            (age is None, "nothing_counted", ()),
+            (not self.whole, "reading", ()),
+            (age_s > self._stale_after, "silent", (round(age_s),)),
+            (lag_s > self._stale_after, "behind", (round(lag_s),)),
+        )
+        return next(((cause, values) for there, cause, values in problems if there), (None, ()))
 
 
 def _note_newest(newest: dict[str, int], partition: str, buckets: Collection[int]) -> None:

@@ -8,14 +8,14 @@ from functools import partial
 from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
-from agents.board.figures import Figures, iso, measured, rounded
+from agents.board.figures import Figures, iso, listed, measured, rounded
 from agents.board.model import book_of
 from agents.store import Reader
 from streams import kpis
 from streams.contact import Place, is_aside
 from streams.events import EPOCH, milliseconds
 from streams.measures import Measure, Row, add, exited, total
-from streams.policy import DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS
+from streams.policy import DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS, Policies
 from streams.windows import FINE_MS, INTERVAL_MS, Buckets, fine, interval, midnight, post, waited_ms
 
 UNITS_MS: Final = {"s": SECOND_MS, "m": MINUTE_MS, "h": HOUR_MS, "d": DAY_MS}
@@ -85,7 +85,7 @@ async def _contact_partitions(reader: Reader) -> list[str]:
     return [partition for partition in await reader.partitions() if book_of(partition) == "contacts"]
 
 
-async def rows_at(reader: Reader, at: int, length: int, newest: int) -> list[Figures]:
+async def rows_at(reader: Reader, at: int, length: int, newest: int, policies: Policies) -> list[Figures]:
     """Return the rows of a window of ``length`` ms that ended at ``at``, to the end of the bucket it is in.
 
     Nothing stored is later than ``newest`` (ms). The length of a queue then is the one now, with all since undone;
@@ -104,7 +104,8 @@ async def rows_at(reader: Reader, at: int, length: int, newest: int) -> list[Fig
                 else:
                     levels[place] += exited(row) - row.get(Measure.OFFERED, 0)
     start, end = first * FINE_MS, (last + 1) * FINE_MS
-    shown = sorted(place for place in {*levels, *window} if levels[place] or window.get(place))
+    seen = {place for place in {*levels, *window} if levels[place] or window.get(place)}
+    shown = sorted(seen | listed(policies, {queue for queue, _ in seen}))
     rows = [_past(place, window.get(place, {}), levels[place], start, end) for place in shown]
     return [*rows, _past((None, None), total(window.values()), levels.total(), start, end)]
 

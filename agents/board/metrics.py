@@ -262,6 +262,8 @@ class Collector:
         marks = ((_labels(name), beat.watermark / SECOND_MS) for name, beat in sorted(beats.items()) if beat.watermark)
         yield _gauge("callwatch_last_event_timestamp_seconds", marks)
         yield _gauge("callwatch_worker_age_seconds", ((_labels(name), age) for name, age in sorted(ages.items())))
+        memory = ((_labels(name), beat.memory) for name, beat in sorted(beats.items()))
+        yield _gauge("callwatch_worker_resident_memory_bytes", memory)
         yield _gauge("callwatch_up", [((), float(not health.stale))])
         yield _gauge("callwatch_store_reachable", [((), float(health.store_reachable))])
         yield _gauge("callwatch_workers_alive", [((), float(bool(ages) and self._follower.alive))])

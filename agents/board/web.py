@@ -196,7 +196,7 @@ class Board:
             kept = f"windows are kept for {self._fine_retention // MINUTE_MS} minutes"
             raise BadRequestError(f"{kept}; ask /api/v1/intervals for older times")
         # What is committed while this is read may be later than what the last beats told.
-        return await history.rows_at(self._reader, at, self._windows[window], until + 2 * AHEAD_MS)
+        return await history.rows_at(self._reader, at, self._windows[window], until + 2 * AHEAD_MS, self._policies)
 
     async def intervals(self, request: Request) -> Response:
         """Serve rows by interval."""

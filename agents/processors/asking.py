@@ -27,7 +27,7 @@ def asking(brokers: str) -> Iterator[None]:
         raise UsageError(f"Kafka at {brokers} does not let callwatch do this; {advice}") from error
     except (KafkaError, OSError) as error:
         problem = str(error) or type(error).__name__
-        advice = "is it running, and is the address right (--kafka)?"
+        advice = "is it running, is the address right (--kafka), and does CALLWATCH_KAFKA_SECURITY say how to log in?"
         raise UsageError(f"Kafka at {brokers}: {problem}; {advice}") from error
     finally:
         logger.setLevel(level)

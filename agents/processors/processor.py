@@ -8,6 +8,8 @@ dropped and ``Refused`` raised: load again, and read on where ``load`` says.
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
+from mmap import PAGESIZE
+from pathlib import Path
 from time import monotonic, time
 from typing import Any, Final, NamedTuple
 
@@ -36,6 +38,9 @@ LOG_APPEND_TIME: Final = 1
 #: A Kafka that has not answered for longer than this is silent rather than idle, in seconds.
 SILENT_S: Final = 3.0
 
+#: Where Linux tells the pages of memory that a process has: all, and those resident.
+STATM: Final = Path("/proc/self/statm")
+
 log = structlog.get_logger()
 
 
@@ -60,6 +65,14 @@ def wall_clock() -> int:
     return int(time() * 1000)
 
 
+def resident_bytes() -> int | None:
+    """Return the memory that this process has resident; None where there is no /proc."""
+    try:
+        return int(STATM.read_text(encoding="ascii").split()[1]) * PAGESIZE
+    except OSError:
+        return None
+
+
 class Context(msgspec.Struct, frozen=True):
     """What all processors share."""
 
@@ -70,6 +83,7 @@ class Context(msgspec.Struct, frozen=True):
     limits: Limits
     retention: Retention
     clock: Callable[[], int] = wall_clock
+    memory: Callable[[], int | None] = resident_bytes
     troubles: Troubles = msgspec.field(default_factory=Troubles)
 
 
@@ -90,6 +104,8 @@ class Processor:
         self._terms: Terms | None = None
         self._increments: Counter[str] = Counter()
         self._beat = Beat(0, 0, 0, None)
+        #: As of the last tick: to ask takes as long as counting a few events.
+        self._memory: int | None = None
         self._read_at = monotonic()
         #: For how long Kafka has been silent, in ms: time in which it may hold events that nobody has read.
         self._unheard_ms = 0
@@ -186,6 +202,7 @@ class Processor:
             if self._is_no_ones:
                 return
             elapsed, self._read_at = int((monotonic() - self._read_at) * 1000), monotonic()
+            self._memory = self._context.memory()
             if end is None:
                 return  # how far behind it is is not known yet
             behind = max(0, end - self._next)
@@ -197,7 +214,7 @@ class Processor:
             if not silent:
                 self._unheard_ms = 0
             lag = self._beat.lag_ms + elapsed if behind or silent else 0
-            self._beat = Beat(self._context.clock(), lag, behind, self._partition.watermark)
+            self._beat = Beat(self._context.clock(), lag, behind, self._partition.watermark, self._memory)
             if self._partition.changed or (self._outbox is not None and self._outbox.sent):
                 await self._commit(self._next, self._beat)
             elif not await self._store.beat(self.name, self._head, self._beat):
@@ -249,7 +266,7 @@ class Processor:
         behind = max(0, (end or 0) - last.offset - 1)
         lag = max(0, now - last.timestamp) if behind else 0
         self._read_at, self._unheard_ms = monotonic(), 0
-        self._beat = Beat(now, lag, behind, self._partition.watermark)
+        self._beat = Beat(now, lag, behind, self._partition.watermark, self._memory)
         return self._beat
 
     def _refused(self) -> RefusedError:

@@ -4,7 +4,7 @@ Most of the time that aiokafka takes for a record goes into its ConsumerRecord: 
 asks for, copied and kept in a dict. Without them a record takes 1.0 us from the fetch to here instead of 2.5.
 """
 
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 from aiokafka.consumer import fetcher
@@ -22,14 +22,29 @@ class KafkaRecord(msgspec.Struct, gc=False):
     value: bytes | None
 
 
+#: A batch ends with the record that brings it to this many bytes, however few its records are; the next fetch goes on
+#: behind it. Ten thousand of the largest messages would take 640 MB.
+MOST_BYTES: Final = 32 * 1024 * 1024
+
+
 class LightRecords(fetcher.PartitionRecords):  # type: ignore[misc] # aiokafka has no types
     """What a fetch brought of one partition."""
 
+    #: The bytes of the records so far.
+    _bytes = 0
+
+    def __next__(self) -> Any:
+        # Of what is left aiokafka then drops the bytes, and fetches from the next offset again.
+        if self._bytes >= MOST_BYTES:
+            raise StopIteration
+        return super().__next__()
+
     def _consumer_record(self, tp: Any, record: Any) -> KafkaRecord:
         topic, partition = tp
-        return KafkaRecord(
-            topic, partition, record.offset, record.timestamp, record.timestamp_type, record.key, record.value
-        )
+        value = record.value
+        if value is not None:
+            self._bytes += len(value)
+        return KafkaRecord(topic, partition, record.offset, record.timestamp, record.timestamp_type, record.key, value)
 
 
 def fetch_light_records() -> None:

@@ -17,6 +17,9 @@ EVENTS_CONFIG: Final = {"message.timestamp.type": "LogAppendTime"}
 #: A letter written again under its key replaces the first; a letter is its record and a few headers.
 LETTERS_CONFIG: Final = {"cleanup.policy": "compact,delete", "max.message.bytes": str(LARGEST_LETTER)}
 
+#: With more copies than this one of them may be missing when an event is acknowledged.
+SPARE: Final = 2
+
 log = structlog.get_logger()
 
 
@@ -29,6 +32,8 @@ def make_topics(
     """
     names = {topic_name(prefix, topic): EVENTS_CONFIG for topic in (*ev.TOPICS, *ev.INTERNAL_TOPICS)}
     names[topic_name(prefix, ev.DEAD_LETTERS)] = LETTERS_CONFIG
+    # What was acknowledged is in all copies but one, and one broker may be away.
+    durable = {"min.insync.replicas": str(replication - 1)} if replication > SPARE else {}
     with asking(brokers):
         client = KafkaAdminClient(
             bootstrap_servers=brokers.split(","),
@@ -40,9 +45,10 @@ def make_topics(
             there = sorted(set(names) & set(client.list_topics()))
             # Those that are made are not asked for: the brokers learn of them only by and by.
             for name in sorted(set(names) - set(there)):
-                _make(client, NewTopic(name, partitions, replication, topic_configs=names[name]))
+                _make(client, NewTopic(name, partitions, replication, topic_configs={**names[name], **durable}))
             described = client.describe_topics(there) if there else []
-            found = {topic["name"]: len(topic["partitions"]) for topic in described}
+            # One that somebody else has just made has none as far as this broker knows.
+            found = {topic["name"]: len(topic["partitions"]) for topic in described if topic["partitions"]}
         finally:
             client.close()
     for name, number in found.items():

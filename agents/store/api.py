@@ -50,6 +50,8 @@ class Beat(msgspec.Struct, array_like=True, frozen=True):
     lag_ms: int
     behind: int
     watermark: int | None
+    #: The bytes of memory it has resident; None where the system does not tell.
+    memory: int | None = None
 
 
 class Delta(msgspec.Struct, array_like=True):

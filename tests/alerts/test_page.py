@@ -118,6 +118,10 @@ def test_a_breach_pages_and_resolves_and_a_dead_worker_pages_once(stage: Stage) 
     stage.send(calls("well", 400, queued=40, answered=39, ended=5))
     wait_until(lambda: "ServiceLevelBreached" in told(receiver.pages(), "resolved"), PAGE_WITHIN_S, "it is resolved")
     wait_until(lambda: not stage.alerts(), PAGE_WITHIN_S, "all is well again")
+    # Each page has had its end, so that none of before comes after the worker's death.
+    wait_until(
+        lambda: told(receiver.pages(), "firing") <= told(receiver.pages(), "resolved"), PAGE_WITHIN_S, "all is told"
+    )
 
     # The only worker is killed. Of the queues, whose figures stand still now, nobody is told any more.
     stage.pipeline.workers[0].kill()

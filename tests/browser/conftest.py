@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, Page, ViewportSize, async_playwright
+from playwright.async_api import Browser, Page, ViewportSize, async_playwright, expect
 
 from tests.browser.looks import OpenPage
 from tests.browser.stage import Stage
@@ -21,7 +21,9 @@ FLAGS = (
     "--disable-sync",
 )
 DESK: ViewportSize = {"width": 1920, "height": 1080}
-WAIT_MS = 10_000
+#: Nothing that is waited for takes a second on a machine of its own; the tests' own is shared.
+WAIT_MS = 20_000
+expect.set_options(timeout=WAIT_MS)
 
 
 def _chromium() -> str:

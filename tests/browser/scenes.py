@@ -1,7 +1,7 @@
 """Scripted snapshots, in the exact form that the board's stream sends."""
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 Row = dict[str, Any]
 Snapshot = dict[str, Any]
@@ -78,6 +78,17 @@ def silent_row(queue: str = "sales", channel: str = "voice") -> Row:
     )
 
 
+#: What a pipeline says of itself when all is well.
+WELL: Final = {
+    "stale": False,
+    "reason": None,
+    "cause": None,
+    "values": (),
+    "age_seconds": 0.4,
+    "lag_seconds": 0.2,
+}
+
+
 def everything(**changes: Any) -> Row:
     """Return the row of all queues together."""
     return row(None, None, **changes) | {"promise": None}
@@ -87,16 +98,23 @@ def snapshot(*rows: Row, total: Row | None = None, **changes: Any) -> Snapshot:
     """Return a snapshot of ``rows`` with the row of all queues last; the server stamps time and windows on sending."""
     made: Snapshot = {
         "timezone": "Europe/Paris",
-        "pipeline": {"stale": False, "reason": None, "age_seconds": 0.4, "lag_seconds": 0.2},
+        "pipeline": dict(WELL),
         "agents": {"available": 3, "offered": 0, "on_contact": 5, "wrap_up": 1, "break": 0, "offline": 2},
         "rows": [*rows, total or everything()],
     }
     return made | changes
 
 
-def stale(*rows: Row, reason: str = "no events from Kafka", age: float = 95.0) -> Snapshot:
+def stale(
+    *rows: Row,
+    reason: str = "no events from Kafka",
+    age: float = 95.0,
+    cause: str | None = None,
+    values: tuple[int, ...] = (),
+) -> Snapshot:
     """Return a snapshot of ``rows`` whose pipeline says that its data is old."""
-    pipeline = {"stale": True, "reason": reason, "age_seconds": age, "lag_seconds": None}
+    told = {"reason": reason, "cause": cause, "values": values, "age_seconds": age, "lag_seconds": None}
+    pipeline = {"stale": True, **told}
     return snapshot(*rows, pipeline=pipeline)
 
 

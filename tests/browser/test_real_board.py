@@ -128,6 +128,7 @@ async def _take_pictures(pipeline: Pipeline, browser: Browser, phone: Page) -> N
         await expect(ready).to_be_visible(timeout=PATIENCE_MS)
         await page.wait_for_timeout(1_500)
         await page.screenshot(path=IMAGES / f"{name}.png")
+        await page.context.close()
 
 
 async def _shown(page: Page, queue: str) -> tuple[int, int, int, str, str]:
@@ -155,7 +156,7 @@ def _served(pipeline: Pipeline) -> dict[str, tuple[int, int, int, str, str]]:
     return {row["queue"]: figures(row) for row in rows if row["queue"] is not None}
 
 
-async def _agrees(page: Page, pipeline: Pipeline, within_s: float = 20.0) -> dict[str, tuple[int, int, int, str, str]]:
+async def _agrees(page: Page, pipeline: Pipeline, within_s: float = 60.0) -> dict[str, tuple[int, int, int, str, str]]:
     """Return what page and API both say; they are asked one after the other, so a second time may be needed."""
     async with asyncio.timeout(within_s):
         while True:

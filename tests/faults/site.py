@@ -50,7 +50,9 @@ class Site:
         self.kafka = kafka
         self.store = store
         self.seed = seed
-        self.clock = WrongClock(directory)
+        #: The clocks of two workers' hosts. A worker that comes back to two others that share four partitions evenly
+        #: is left without any, and signs nothing; one of the two always has some.
+        self.clocks = [WrongClock(_made(directory / f"host-{number}")) for number in range(1, WORKERS)]
         queues = directory / "queues.yaml"
         queues.write_text(QUEUES)
         self.pipeline = Pipeline(
@@ -91,10 +93,8 @@ class Site:
     def start(self) -> None:
         """Make the topics, start workers and board, and wait until every partition has an owner."""
         self.pipeline.start()
-        # The clock of one worker's host is the one that jumps.
-        self.pipeline.add_worker(**self.clock.environment)
-        for _ in range(WORKERS - 2):
-            self.pipeline.add_worker()
+        for clock in self.clocks:
+            self.pipeline.add_worker(**clock.environment)
         self._feed = Feed(self.kafka.address, self.topics, PARTITIONS)
         self._lag.start()
 
@@ -195,6 +195,11 @@ class Site:
             assert time.monotonic() < give_up, f"stuck: {self.heads()} of {self.ends()}, {self.deaths} deaths"
             time.sleep(0.05)
         return late
+
+
+def _made(directory: Path) -> Path:
+    directory.mkdir()
+    return directory
 
 
 def _client(url: str) -> Any:

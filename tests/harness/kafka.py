@@ -200,5 +200,5 @@ class KafkaCluster:
         return Broker(node, home, kafka_jars(), proxied=proxied)
 
     def _format(self, broker: Broker) -> None:
-        tool = ("kafka.tools.StorageTool", "format", "--cluster-id", self._cluster_id, "--config")
+        tool = ("kafka.tools.StorageTool", "format", f"--cluster-id={self._cluster_id}", "--config")
         subprocess.run(_java(kafka_jars(), *tool, str(broker.properties)), check=True, capture_output=True, timeout=60)

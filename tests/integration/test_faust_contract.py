@@ -18,6 +18,7 @@ from faust.types import TP, StreamT
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.structs import OffsetAndMetadata
 
+from agents.processors import records
 from agents.processors.batches import FETCH_WAIT_MS, Batch, BatchConsumer, BatchSchema
 from agents.processors.worker import faust_app
 from tests.harness.kafka import KafkaCluster
@@ -33,6 +34,7 @@ SIGNATURES: Final[tuple[tuple[Callable[..., Any], list[str]], ...]] = (
     (driver.Consumer._wait_next_records, ["self", "timeout"]),
     (driver.Consumer._reset_state, ["self"]),
     (fetcher.PartitionRecords._consumer_record, ["self", "tp", "record"]),
+    (fetcher.PartitionRecords.__next__, ["self"]),
     (driver.Consumer._new_consumer_thread, ["self"]),
     (driver.Consumer.seek_wait, ["self", "partitions"]),
     (driver.Consumer.pause_partitions, ["self", "tps"]),
@@ -179,6 +181,24 @@ async def test_each_message_is_one_partitions_batch_and_nothing_is_skipped(kafka
         assert reading.asked[-1] == {TP(topic, 0), TP(topic, 1)}
         assert [await reading.consumer.bounds(tp) for tp in reading.asked[-1]] == [(0, half)] * len(reading.asked[-1])
     assert [await asyncio.to_thread(committed, kafka, topic, number) for number in range(2)] == [half, half]
+
+
+async def test_a_batch_ends_where_its_bytes_are_enough_and_the_next_goes_on_behind_it(
+    kafka: KafkaCluster, unique: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kafka.create_topic(unique, partitions=1)
+    producer = KafkaProducer(bootstrap_servers=kafka.address, compression_type="gzip", linger_ms=100)
+    try:
+        for number in range(RECORDS):
+            producer.send(unique, b"%1000d" % number, partition=0)
+        producer.flush(30)
+    finally:
+        producer.close()
+    monkeypatch.setattr(records, "MOST_BYTES", 50_000)
+    async with running(Reading(kafka, unique, {0: 0}, batch_records=RECORDS)) as reading:
+        await reading.until(lambda: len(reading.offsets(0)) >= RECORDS)
+        assert reading.offsets(0) == list(range(RECORDS))
+        assert max(len(batch.records) for batch in reading.batches) == 50
 
 
 async def test_positions_decide_where_reading_starts_whatever_kafka_has_committed(

@@ -109,6 +109,29 @@ def test_a_client_without_the_certificate_that_kafka_wants_is_told(
     assert "whether it wants our certificate" in refused_by_kafka(mtls)
 
 
+@pytest.mark.parametrize(
+    ("security", "listener", "advice"),
+    [
+        ("plaintext", "MTLS", "ssl, or sasl_ssl with a user and password"),
+        ("plaintext", "SASL", "ssl, or sasl_ssl with a user and password"),
+        ("sasl_plaintext", "SASL", "sasl_ssl"),
+    ],
+)
+def test_a_client_without_the_tls_that_kafka_wants_is_told(
+    locked_kafka: SecureKafka, security: str, listener: str, advice: str
+) -> None:
+    address = locked_kafka.broker.listener(listener)
+    login = {"CALLWATCH_KAFKA_USERNAME": USER, "CALLWATCH_KAFKA_PASSWORD": secure_kafka.PASSWORD}
+    asked = {"CALLWATCH_KAFKA": address, "CALLWATCH_KAFKA_SECURITY": security}
+    told = refused_by_kafka(asked | (login if security == "sasl_plaintext" else {}))
+    assert told == f"Kafka at {address} wants TLS: set CALLWATCH_KAFKA_SECURITY to {advice} (see SECURITY.md)"
+
+
+def test_a_kafka_without_tls_lets_in_who_asks_for_none(locked_kafka: SecureKafka) -> None:
+    settings = load_settings({"CALLWATCH_KAFKA": locked_kafka.address})
+    assert app.kafka_security(settings) == {"security_protocol": "PLAINTEXT"}
+
+
 def test_a_kafka_user_without_rights_is_told(locked_kafka: SecureKafka, authority: Authority) -> None:
     told = refused_by_kafka(sasl(locked_kafka, authority, CALLWATCH_KAFKA_USERNAME=STRANGER))
     assert "grant its user the rights that SECURITY.md lists, on this topic" in told

@@ -1,7 +1,9 @@
 """Topics that are missing, vanish, grow, or no longer hold what was stored: said, counted, carried on."""
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 from kafka import KafkaAdminClient, TopicPartition
@@ -90,3 +92,18 @@ def test_topics_missing_at_the_start_are_made_and_those_with_fewer_partitions_ar
     said = [line for line in capsys.readouterr().out.splitlines() if "fewer partitions than set" in line]
     assert len(said) == 1
     assert f"{unique}.calls" in said[0]
+
+
+def test_a_topic_that_a_broker_knows_no_partitions_of_yet_is_taken_as_it_is_made(
+    kafka: KafkaCluster, unique: str, admin: KafkaAdminClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kafka.create_topic(f"{unique}.calls", partitions=4)
+    # For a moment after another worker has made a topic a broker describes it like this.
+    described = partial(empty, admin.describe_topics)
+    monkeypatch.setattr(KafkaAdminClient, "describe_topics", lambda _, names: described(names))
+    counts = make_topics(kafka.address, unique, 4, 1, {"security_protocol": "PLAINTEXT"})
+    assert set(counts.values()) == {4}
+
+
+def empty(describe: Any, names: list[str]) -> list[dict[str, Any]]:
+    return [{**topic, "partitions": []} for topic in describe(names)]

@@ -25,6 +25,8 @@ NAME: Final = "calls/0"
 START: Final = 1_767_603_600_000
 SALES: Final[Place] = ("sales", "voice")
 RETENTION: Final = Retention(2 * HOUR_MS, 35 * DAY_MS, 7 * DAY_MS)
+#: The bytes that the worker has resident.
+MEMORY: Final = 150_000_000
 
 
 def bounds(oldest: int, end: int) -> Bounds:
@@ -121,7 +123,9 @@ def context_of(
     post: Posted | None = None,
 ) -> Context:
     """Return what processors share in a test."""
-    return Context(store, office, post or Posted(), Policies(), limits or Limits(), RETENTION, clock or Clock())
+    return Context(
+        store, office, post or Posted(), Policies(), limits or Limits(), RETENTION, clock or Clock(), lambda: MEMORY
+    )
 
 
 async def processor_of(context: Context, *, oldest: int = 0, end: int = 1_000_000) -> Processor:

@@ -1,5 +1,6 @@
 """What a queue's page asks of the board."""
 
+from collections import Counter
 from datetime import datetime
 
 import jsonschema
@@ -7,7 +8,7 @@ import pytest
 
 from agents.board.openapi import document
 from streams.policy import DAY_MS, HOUR_MS, MINUTE_MS
-from tests.unit.life import POLICIES, START, WINDOWS, Counting, figures, life_of
+from tests.unit.life import POLICIES, START, WINDOWS, Counting, Stamp, figures, life_of
 from tests.unit.served import NOW, Served, served_life
 
 SALES = {"queue": "sales", "channel": "voice"}
@@ -86,6 +87,23 @@ async def test_a_day_is_compared_with_the_same_hours_a_week_before() -> None:
         half = figures(own, POLICIES.of, start + 30 * MINUTE_MS, start + HOUR_MS, NOW)
         # Half past nine in UTC is half past ten in Berlin.
         assert answer[day]["half_hours"]["10:30"]["offered"] == half["offered"]
+
+
+async def test_the_hour_that_comes_twice_in_autumn_is_counted_twice() -> None:
+    # In Berlin the clocks go back from 03:00 to 02:00 on 2026-10-25, at 01:00 UTC.
+    night = 1_792_886_400_000
+    visits = life_of(1, begin=night, length=3 * HOUR_MS)
+    counting = Counting()
+    await counting.feed(visits)
+    served = Served(counting.store, Stamp(night + 12 * HOUR_MS))
+    await served.look()
+    async with served.client() as client:
+        half_hours = (await client.get("/api/v1/weekday", params=SALES)).json()["today"]["half_hours"]
+    offered = Counter((v.queued - night) // (30 * MINUTE_MS) for v in visits if v.queue == "sales")
+    twice = {"02:00": offered[0] + offered[2], "02:30": offered[1] + offered[3]}
+    once = {"03:00": offered[4], "03:30": offered[5]}
+    shown = {name: half["offered"] for name, half in half_hours.items() if half["offered"]}
+    assert shown == {**twice, **once}
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,13 @@
 """What the follower says of how far its figures can be trusted."""
 
+from pathlib import Path
 from time import time
 
 import pytest
 
 from agents.board import follower as following
+from agents.board import health
+from agents.board.health import CAUSES, SENTENCES
 from agents.processors.processor import wall_clock
 from agents.store import Beat, SchemaMismatchError
 from agents.store.memory import MemoryStore
@@ -70,3 +73,10 @@ async def test_a_worker_far_behind_kafka_makes_the_figures_stale() -> None:
     follower = follower_of(store)
     await poll(follower)
     assert follower.health().reason == "the worker is 60 s behind Kafka"
+
+
+def test_every_cause_has_its_sentence_and_the_wallboard_one_in_each_language() -> None:
+    assert set(SENTENCES) == set(CAUSES)
+    for words in sorted((Path(health.__file__).parent / "static" / "words").glob("??.js")):
+        told = words.read_text(encoding="utf-8").partition("  causes: {")[2].partition("  },")[0]
+        assert {line.partition(":")[0].strip() for line in told.strip().splitlines()} == set(CAUSES), words.name

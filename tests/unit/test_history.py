@@ -62,7 +62,7 @@ async def test_the_rows_at_a_past_time_are_those_that_were_shown_then(minutes: i
     model.move(at)
     then = live_rows(model, POLICIES, "5m", at)
     await counting.feed(visits, since=at + 1)
-    later = await rows_at(counting.store, at, WINDOWS["5m"], START + 4 * HOUR_MS)
+    later = await rows_at(counting.store, at, WINDOWS["5m"], START + 4 * HOUR_MS, POLICIES)
     for row in then:
         if not any(row[name] for name in ("offered", "answered", "abandoned", "left", "handled", "queue_length")):
             continue
@@ -74,11 +74,14 @@ async def test_the_rows_at_a_past_time_are_those_that_were_shown_then(minutes: i
         assert {name: found[name] for name in expected} == expected
 
 
-async def test_the_rows_of_a_time_before_everything_are_the_one_of_all() -> None:
+async def test_at_a_time_before_everything_the_listed_queues_are_there_with_nothing_in_them() -> None:
     counting = Counting()
     await counting.feed(life_of(6, length=HOUR_MS // 2))
-    (row,) = await rows_at(counting.store, START - HOUR_MS, MINUTE_MS, START + 4 * HOUR_MS)
-    assert (row["queue"], row["offered"], row["queue_length"], row["abandonment_rate"]) == (None, 0, 0, None)
+    *own, row = await rows_at(counting.store, START - HOUR_MS, MINUTE_MS, START + 4 * HOUR_MS, POLICIES)
+    assert [one["queue"] for one in own] == sorted(POLICIES.queues)
+    for one in (*own, row):
+        assert (one["offered"], one["queue_length"], one["abandonment_rate"]) == (0, 0, None)
+    assert row["queue"] is None
 
 
 async def test_one_queue_alone_can_be_asked_for() -> None:

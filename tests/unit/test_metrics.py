@@ -58,6 +58,7 @@ PROMISED = {
     "callwatch_commits_refused": ("counter", set()),
     "callwatch_store_reachable": ("gauge", set()),
     "callwatch_workers_alive": ("gauge", set()),
+    "callwatch_worker_resident_memory_bytes": ("gauge", PARTITION),
     "process_resident_memory_bytes": ("gauge", set()),
     "process_cpu_seconds": ("counter", set()),
     "callwatch_build_info": ("gauge", {"version"}),
@@ -207,7 +208,7 @@ async def test_events_and_dead_letters_are_told_by_topic() -> None:
 
 async def test_lag_goes_on_growing_when_the_worker_falls_silent() -> None:
     store = MemoryStore()
-    beat = Beat(0, 3_000, 10, NOW)  # a sign of life from 1970
+    beat = Beat(0, 3_000, 10, NOW, 150_000_000)  # a sign of life from 1970
     await store.beat("calls/0", (await store.load("calls/0")).head, beat)
     served = Served(store)
     await served.look()
@@ -215,6 +216,7 @@ async def test_lag_goes_on_growing_when_the_worker_falls_silent() -> None:
     assert value(families["callwatch_event_lag_seconds"], topic="callcenter.calls", partition="0") > HOUR_MS / 1000
     assert value(families["callwatch_up"]) == 0
     assert value(families["callwatch_last_event_timestamp_seconds"]) == NOW / 1000
+    assert value(families["callwatch_worker_resident_memory_bytes"], partition="0") == 150_000_000
 
 
 async def test_nothing_counted_yet_is_a_valid_exposition_too() -> None:
@@ -301,6 +303,6 @@ async def test_a_dead_worker_is_told_from_a_store_that_is_gone() -> None:
     families = families_of(served)
     assert value(families["callwatch_workers_alive"]) == 0, "nobody has been heard of yet"
     await served.look()
-    served.follower._note_trouble("the store cannot be reached", OSError())
+    served.follower._note_trouble("store_away", OSError())
     families = families_of(served)
     assert value(families["callwatch_store_reachable"]) == 0

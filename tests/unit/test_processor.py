@@ -16,6 +16,7 @@ from streams.partition import Limits
 from streams.policy import DAY_MS, HOUR_MS
 from streams.windows import Buckets
 from tests.unit.counted import (
+    MEMORY,
     NAME,
     SALES,
     START,
@@ -266,7 +267,7 @@ async def test_a_tick_does_not_carry_the_watermark_while_behind(steady: Clock) -
     loaded = await store.load(NAME)
     assert (loaded.head, loaded.watermark) == (head, START)
     beat = (await store.snapshot(NAME, [], [])).beat
-    assert beat == Beat(START + 99, 99 + 4 * HOUR_MS, 9, START)
+    assert beat == Beat(START + 99, 99 + 4 * HOUR_MS, 9, START, MEMORY)
 
 
 async def test_a_tick_before_the_end_is_known_says_nothing(steady: Clock) -> None:

@@ -1,10 +1,12 @@
 """One partition while what it stands on changes: the promises of its queues, and the store it commits to."""
 
 import asyncio
+from pathlib import Path
 
 import msgspec
 import pytest
 
+from agents.processors.processor import resident_bytes
 from agents.store import Commit, Head
 from agents.store.memory import MemoryStore
 from streams.measures import Histogram, Measure, bin_of
@@ -74,3 +76,12 @@ async def test_a_tick_beside_a_commit_that_hangs_does_not_carry_the_watermark_pa
     await asyncio.gather(last, ticking)
     assert before is not None
     assert (await store.load(NAME)).watermark == START + 70_000
+
+
+def test_the_resident_memory_is_that_of_this_process() -> None:
+    if not Path("/proc/self/status").exists():
+        assert resident_bytes() is None
+        return
+    told = Path("/proc/self/status").read_text(encoding="ascii")
+    kib = next(int(line.split()[1]) for line in told.splitlines() if line.startswith("VmRSS:"))
+    assert resident_bytes() == pytest.approx(kib * 1024, rel=0.2)

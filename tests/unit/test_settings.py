@@ -256,9 +256,14 @@ def test_fine_buckets_are_kept_for_the_longest_window_and_the_settling_time() ->
     environ = {"CALLWATCH_WINDOWS": "1m,2h", "CALLWATCH_FINE_RETENTION": "130m"}
     assert load_settings(environ).fine_retention_ms == 7_800_000
     message = refusal({**environ, "CALLWATCH_FINE_RETENTION": "129m"})
-    assert (
-        message == "CALLWATCH_FINE_RETENTION: 129m is too short; write at least 130m (longest window + settling time)"
-    )
+    why = "longest window + settling time, and the wallboard's hour"
+    assert message == f"CALLWATCH_FINE_RETENTION: 129m is too short; write at least 130m ({why})"
+
+
+def test_fine_buckets_are_kept_for_the_hour_that_the_wallboard_draws_and_the_window_before_it() -> None:
+    environ = {"CALLWATCH_WINDOWS": "1m,30m"}
+    assert load_settings({**environ, "CALLWATCH_FINE_RETENTION": "90m"}).fine_retention_ms == 5_400_000
+    assert "at least 90m" in refusal({**environ, "CALLWATCH_FINE_RETENTION": "89m"})
 
 
 def test_intervals_are_kept_for_the_longest_day() -> None:

@@ -219,7 +219,7 @@ async def test_ready_means_store_reachable_and_lag_known() -> None:
         await store.beat("calls/0", (await store.load("calls/0")).head, Beat(wall_clock(), 0, 0, NOW))
         await served.look()
         assert (await client.get("/readyz")).status_code == 200
-        served.follower._note_trouble("the store cannot be reached", StoreError("gone"))
+        served.follower._note_trouble("store_away", StoreError("gone"))
         answer = await client.get("/readyz")
         assert answer.status_code == 503
         assert answer.json()["pipeline"]["reason"] == "the store cannot be reached"

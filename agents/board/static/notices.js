@@ -1,7 +1,7 @@
 // What the page says about itself and aloud: the banner, the empty state, the announcement of breaches.
 
 import { TextField, field, setAttribute } from "./dom.js";
-import { span } from "./format.js";
+import { count, span } from "./format.js";
 import { strings } from "./strings.js";
 import { whyOf } from "./tile.js";
 
@@ -23,11 +23,12 @@ export class Banner {
   }
 
   /** Say what `pipeline` says of itself: nothing when its data is fresh. */
-  pipeline({ stale, reason, age_seconds: age }) {
+  pipeline({ stale, reason: told, cause, values, age_seconds: age }) {
     if (!stale) {
       setAttribute(this.#root, "hidden", "");
       return;
     }
+    const reason = strings.causes[cause]?.(...values.map(count)) ?? told;
     const detail = age === null ? strings.staleDetailUnknownAge(reason) : strings.staleDetail(reason, span(age));
     this.#say("stale", strings.staleTitle, detail);
   }

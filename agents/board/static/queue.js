@@ -69,9 +69,9 @@ async function ask(path, beyond = {}) {
   try {
     const answer = await fetch(`api/v1/${path}?${asked}`);
     const told = await answer.json();
-    const refused = answer.status === 400;
-    setAttribute(byId("unknown"), "hidden", refused ? null : "");
-    unknown.set(refused ? `${strings.unknownQueue}: ${told.error}` : "");
+    const gone = answer.status === 400 && own(latest) === undefined;
+    setAttribute(byId("unknown"), "hidden", gone ? null : "");
+    unknown.set(gone ? strings.unknownQueue : "");
     return answer.ok ? told : null;
   } catch {
     // The banner says that the connection is lost; what was shown stays.

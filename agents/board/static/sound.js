@@ -15,7 +15,9 @@ export class Sound {
     this.#show(recall("sound") === "on");
     button.addEventListener("click", () => this.toggle());
     // A browser lets a page be heard only after somebody has touched it.
-    addEventListener("pointerdown", () => this.#context?.resume());
+    for (const touch of ["pointerdown", "keydown"]) {
+      addEventListener(touch, () => this.#context?.resume());
+    }
   }
 
   /** Turn it on or off; turned on, it is heard once. */

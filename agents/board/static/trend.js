@@ -67,13 +67,16 @@ export class Trend {
     const time = (at) => this.#format.format(at * 1000);
     const shares = { value: (share) => shareLabel.format(share), share: 1, steps: QUARTER_S, marks: [0.25, 0.5], time };
     const parts = { ...shares, share: undefined, floor: 0.1, marks: [0.02, 0.05, 0.1, 0.25, 0.5] };
-    const target = { label: strings.target, colour: "--text", dash: [6, 5] };
+    const dashed = { colour: "--text", dash: [6, 5] };
+    const target = { ...dashed, label: strings.target };
+    const limit = { ...dashed, label: strings.limit };
+    const own = { colour: "--on_contact" };
     const root = this.#at("charts");
     const lengths = { value: (n) => count(n), floor: 4, marks: WHOLE, steps: QUARTER_S, time };
     return [
-      new Chart(root, strings.queueLength, [{ colour: "--on_contact", steps: true }, target], lengths),
-      new Chart(root, strings.serviceLevel, [{ colour: "--ok" }, target], shares),
-      new Chart(root, strings.abandoned, [{ colour: "--at_risk" }, target], parts),
+      new Chart(root, strings.queueLength, [{ ...own, steps: true }, limit], lengths),
+      new Chart(root, strings.serviceLevel, [own, target], shares),
+      new Chart(root, strings.abandoned, [own, limit], parts),
     ];
   }
 
