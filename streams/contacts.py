@@ -21,7 +21,7 @@ from streams.contact import (
     is_aside,
 )
 from streams.events import ContactEvent, EventError
-from streams.kinds import ANSWERED, BOT_SENT, DECLINED, KIND_OF, LEFT, OFFERED, QUEUED, RESOLVED, SENT, Kind
+from streams.kinds import ANSWERED, BOT_SENT, KIND_OF, LEFT, OFFERED, QUEUED, RESOLVED, SENT, Kind
 from streams.measures import RECORDERS
 from streams.partition import Change, Limits, Partition
 from streams.policy import DAY_MS, Policies, Promise, Terms
@@ -145,11 +145,14 @@ class ContactPartition(Partition):
                 self._pass_on(event, at)
                 return
         self._change.open[contact_id] = b""  # packed when the change is taken
-        if event.customer_id and event.id not in contact.steps:
-            named = (at, event.id, event.customer_id)
-            if contact.customer is None or named < contact.customer:
-                contact.customer = named
+        # The first event that names the customer decides, in whatever order they come.
+        if event.customer_id and (contact.customer is None or at <= contact.customer[0]):
+            self._name_customer(contact, (at, event.id, event.customer_id))
         self._add(contact_id, contact, self._step(event, at, kind))
+
+    def _name_customer(self, contact: Contact, named: tuple[int, str, str]) -> None:
+        if named[1] not in contact.steps and (contact.customer is None or named < contact.customer):
+            contact.customer = named
 
     def _step(self, event: Any, at: int, kind: int) -> Step:
         """Return an event as its contact remembers it."""
@@ -158,7 +161,7 @@ class ContactPartition(Partition):
             detail = self._name(event.queue)
             if event.subject:
                 by = self._subject(event.subject, at)
-        elif kind in (OFFERED, DECLINED, ANSWERED):
+        elif OFFERED <= kind <= ANSWERED:  # with DECLINED in between
             by = event.agent_id
         elif kind == LEFT:
             detail = event.reason
@@ -305,7 +308,7 @@ class ContactPartition(Partition):
         walk, limits = contact.walk, self.limits
         if walk.state is WAITING:
             return walk.since + self.policies.of(walk.place[0]).longest_credible_wait_ms
-        if _is_ticket(contact):
+        if contact.last is not None and contact.last[4] in TICKETS:
             due = contact.seen + (limits.ticket_ms if walk.ended is None else limits.remember_ms)
         elif walk.ended is None:
             due = contact.seen + limits.open_ms

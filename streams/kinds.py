@@ -54,7 +54,6 @@ KIND_OF: Final[dict[type[ev.Envelope], int]] = {
 #: By their own names: Python 3.11 takes 0.1 us to look up a member of an enum, ten times what a name takes.
 QUEUED: Final = int(Kind.QUEUED)
 OFFERED: Final = int(Kind.OFFERED)
-DECLINED: Final = int(Kind.DECLINED)
 ANSWERED: Final = int(Kind.ANSWERED)
 SENT: Final = int(Kind.SENT)
 BOT_SENT: Final = int(Kind.BOT_SENT)

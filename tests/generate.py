@@ -96,7 +96,7 @@ class Life:
         """Enter a queue, perhaps another one, perhaps twice."""
         self.queue = self.rng.choice([self.queue, *QUEUES])
         subject = self.rng.choice(SUBJECTS)
-        self.tell("contact.queued", queue=self.queue, **({"subject": subject} if subject else {}))
+        self.tell("contact.queued", None, queue=self.queue, **({"subject": subject} if subject else {}))
         if self.rng.random() < 0.1:
             self.pass_time(MINUTE_MS)
             self.tell("contact.queued", queue=self.queue)
@@ -131,7 +131,7 @@ class Life:
             self.tell("message.received")
             self.pass_time(MINUTE_MS)
         if self.rng.random() < 0.8:
-            self.tell("message.sent", **self.sender())
+            self.tell("message.sent", None, **self.sender())
 
     def sender(self) -> dict[str, object]:
         """Return who writes a line."""

@@ -13,7 +13,7 @@ CHAT: Final = ("chat", "chat")
 
 def step(at: int, kind: Kind, detail: str = "", channel: str = "voice") -> Step:
     """Return an event at ``at``; its id says when and what."""
-    return (at, kind, f"{at}-{kind.name}", detail, channel)
+    return (at, kind, f"{at}-{kind.name}", detail, channel, "ann" if kind == Kind.ANSWERED else "")
 
 
 #: How a contact gets into each state: in the queue at 100, answered at 130, on hold at 150, lost at 140.
@@ -21,14 +21,19 @@ QUEUED: Final = step(100, Kind.QUEUED, "sales")
 TO: Final[dict[State, tuple[Step, ...]]] = {
     State.IDLE: (),
     State.WAITING: (QUEUED,),
-    State.LOST: (QUEUED, (140, Kind.EXPIRED, "", "", "")),
+    State.LOST: (QUEUED, (140, Kind.EXPIRED, "", "", "", "")),
     State.TALKING: (QUEUED, step(130, Kind.ANSWERED)),
     State.ON_HOLD: (QUEUED, step(130, Kind.ANSWERED), step(150, Kind.HELD)),
 }
 ENTERED: Final[list[Fact]] = [(1, "offered", 200, CHAT, 0)]
 FOUND: Final[Fact] = (-1, "lost", 140, SALES, 0)
-HANDLED: Final[list[Fact]] = [(1, "handled", 200, SALES, 70), (1, "handle_time", 200, SALES, 70)]
-HELD: Final[Fact] = (1, "held", 200, SALES, 50)
+ANN: Final = ("ann", "@agent")
+HANDLED: Final[list[Fact]] = [
+    (1, "handled", 200, SALES, 70),
+    (1, "handle_time", 200, SALES, 70),
+    (1, "handled", 200, ANN, 70),
+]
+HELD: Final[list[Fact]] = [(1, "held", 200, SALES, 50), (1, "held", 200, ANN, 50)]
 LEFT: Final[Fact] = (1, "left_timeout", 200, SALES, 100)
 OVERFLOWED: Final[Fact] = (1, "left_overflow", 200, SALES, 100)
 ANSWERED: Final[Fact] = (1, "answered", 200, SALES, 100)
@@ -52,9 +57,9 @@ EXPECTED: Final[dict[tuple[State, Kind], tuple[list[Fact], State]]] = {
     (State.TALKING, Kind.TRANSFERRED): (HANDLED, State.IDLE),
     (State.TALKING, Kind.ENDED): (HANDLED, State.IDLE),
     (State.TALKING, Kind.HELD): ([], State.ON_HOLD),
-    (State.ON_HOLD, Kind.QUEUED): ([*HANDLED, HELD, *ENTERED], State.WAITING),
-    (State.ON_HOLD, Kind.TRANSFERRED): ([*HANDLED, HELD], State.IDLE),
-    (State.ON_HOLD, Kind.ENDED): ([*HANDLED, HELD], State.IDLE),
+    (State.ON_HOLD, Kind.QUEUED): ([*HANDLED, *HELD, *ENTERED], State.WAITING),
+    (State.ON_HOLD, Kind.TRANSFERRED): ([*HANDLED, *HELD], State.IDLE),
+    (State.ON_HOLD, Kind.ENDED): ([*HANDLED, *HELD], State.IDLE),
     (State.ON_HOLD, Kind.RESUMED): ([], State.TALKING),
 }
 
@@ -69,12 +74,13 @@ def walk_to(state: State, *, worked: bool = False) -> Walk:
     return walk
 
 
-@pytest.mark.parametrize("kind", Kind)
+@pytest.mark.parametrize("kind", [kind for kind in Kind if kind not in ANYTIME])
 @pytest.mark.parametrize("state", State)
 def test_pair_of_state_and_event_notes_and_leads_to_what_is_expected(state: State, kind: Kind) -> None:
     walk, noted = walk_to(state), list[Fact]()
     detail = {Kind.QUEUED: "chat", Kind.LEFT: "timeout"}.get(kind, "")
-    advance(walk, (200, kind, "e", detail, "chat" if kind == Kind.QUEUED else "voice"), noted)
+    by = "" if kind == Kind.QUEUED else "ann"
+    advance(walk, (200, kind, "e", detail, "chat" if kind == Kind.QUEUED else "voice", by), noted)
     assert (noted, walk.state) == EXPECTED.get((state, kind), ([], state))
 
 
@@ -91,12 +97,13 @@ def test_wrap_up_counts_for_the_work_before_in_every_state_and_once(state: State
     advance(walk, step(200, Kind.WRAPPED), noted)
     assert noted == [
         (1, "wrapped", 200, place, 150),
+        (1, "wrapped", 200, ANN, 150),
         (-1, "handle_time", 50, place, 20),
         (1, "handle_time", 50, place, 170),
     ]
     assert walk.state == state
     advance(walk, step(210, Kind.WRAPPED), noted)
-    assert len(noted) == 3
+    assert len(noted) == 4
 
 
 @pytest.mark.parametrize("state", [State.WAITING, State.LOST])
@@ -108,7 +115,7 @@ def test_queued_again_in_the_same_queue_while_waiting_says_nothing_new(state: St
 
 def test_queued_again_in_the_same_queue_after_an_answer_is_a_visit_of_its_own() -> None:
     _, noted = facts([*TO[State.TALKING], step(200, Kind.QUEUED, "sales")])
-    assert sorted(fact[1] for fact in noted) == ["answered", "handle_time", "handled", "offered", "offered"]
+    assert sorted(fact[1] for fact in noted) == ["answered", "handle_time", "handled", "handled", "offered", "offered"]
 
 
 def test_things_of_one_instant_happen_in_the_order_of_life_then_by_id() -> None:
@@ -119,8 +126,9 @@ def test_things_of_one_instant_happen_in_the_order_of_life_then_by_id() -> None:
         ("answered", 0),
         ("handled", 0),
         ("handle_time", 0),
+        ("handled", 0),
     ]
-    chat, sales = (5, Kind.QUEUED, "a", "chat", "chat"), (5, Kind.QUEUED, "b", "sales", "voice")
+    chat, sales = (5, Kind.QUEUED, "a", "chat", "chat", ""), (5, Kind.QUEUED, "b", "sales", "voice", "")
     walk, _ = facts([sales, chat])
     assert walk.place == SALES
 
@@ -132,7 +140,10 @@ def test_hold_is_the_sum_of_all_holds_of_one_talk_and_of_no_other() -> None:
     ]
     again = [step(200, Kind.QUEUED, "sales"), step(210, Kind.ANSWERED), step(220, Kind.HELD), step(223, Kind.ENDED)]
     _, noted = facts([*talk, *holds, *again])
-    assert [fact for fact in noted if fact[1] == "held"] == [(1, "held", 200, SALES, 12), (1, "held", 223, SALES, 3)]
+    assert [fact for fact in noted if fact[1] == "held" and fact[3] == SALES] == [
+        (1, "held", 200, SALES, 12),
+        (1, "held", 223, SALES, 3),
+    ]
 
 
 @pytest.mark.parametrize("kind", [Kind.HELD, Kind.RESUMED])
@@ -168,3 +179,52 @@ def test_difference_leads_from_one_set_of_facts_to_another() -> None:
     assert difference([one], [one, two]) == [(-1, *two[1:])]
     assert difference([two, two], []) == [two, two]
     assert difference([one, (-1, *one[1:])], []) == []
+
+
+@pytest.mark.parametrize("kind", ANYTIME)
+@pytest.mark.parametrize("state", State)
+def test_lines_rings_and_what_is_said_of_the_matter_leave_a_contact_where_it_is(state: State, kind: Kind) -> None:
+    walk = walk_to(state)
+    before = (walk.state, walk.place, walk.since, walk.ended)
+    advance(walk, (200, kind, "e", "", "voice", "ann"), [])
+    assert (walk.state, walk.place, walk.since, walk.ended) == before
+
+
+def line(at: int, kind: Kind, by: str = "") -> Step:
+    return (at, kind, f"{at}", "", "chat", by)
+
+
+def noted_of(*steps: Step) -> list[tuple[str, int, tuple[str, str], int]]:
+    """Return name, time, place and duration of the facts that lines and bots make."""
+    names = ("first_response", "response", "responded", "bot_contacts", "bot_handed_over", "left_after_bot")
+    return [fact[1:] for fact in facts(steps)[1] if fact[1] in names]
+
+
+def test_first_line_of_a_person_answers_the_entry_and_any_line_the_first_one_open() -> None:
+    talk = (step(100, Kind.QUEUED, "chat", "chat"), step(110, Kind.ANSWERED))
+    lines = (line(120, Kind.RECEIVED), line(130, Kind.RECEIVED), line(140, Kind.BOT_SENT), line(150, Kind.SENT, "bob"))
+    again = (line(160, Kind.SENT), line(170, Kind.RECEIVED), line(175, Kind.SENT))
+    assert noted_of(*talk, *lines, *again) == [
+        ("bot_contacts", 140, CHAT, 0),
+        ("first_response", 150, CHAT, 50),
+        ("response", 150, CHAT, 30),
+        ("responded", 150, ("bob", "@agent"), 30),
+        ("response", 175, CHAT, 5),
+        ("responded", 175, ANN, 5),
+    ]
+
+
+def test_a_line_open_when_the_contact_ends_is_waited_for_no_longer() -> None:
+    assert noted_of(line(10, Kind.RECEIVED), line(20, Kind.ENDED), line(90, Kind.SENT, "bob")) == [
+        ("first_response", 90, ("chat", "@channel"), 80)
+    ]
+
+
+def test_who_leaves_after_a_bot_has_asked_for_nobody() -> None:
+    nowhere = ("chat", "@channel")
+    bot, end = (line(10, Kind.RECEIVED), line(20, Kind.BOT_SENT)), line(30, Kind.ENDED)
+    assert noted_of(*bot, end) == [("bot_contacts", 20, nowhere, 0), ("left_after_bot", 30, nowhere, 0)]
+    assert [fact[0] for fact in noted_of(*bot, line(25, Kind.SENT), end)][1:] == ["first_response", "response"]
+    handed = [("bot_contacts", 20, nowhere, 0), ("bot_handed_over", 40, nowhere, 0)]
+    assert noted_of(*bot, step(40, Kind.QUEUED, "chat", "chat")) == handed
+    assert noted_of(*bot, end, step(40, Kind.QUEUED, "chat", "chat")) == handed, "who comes back has not left"

@@ -10,7 +10,8 @@ from jsonschema import Draft202012Validator
 
 from streams import events as ev
 from streams import schema
-from streams.contact import TRANSITIONS, Kind, State
+from streams.contact import TRANSITIONS, State
+from streams.kinds import Kind
 from tests.generate import call_center
 
 VALIDATOR: Final = Draft202012Validator(schema.json_schema(), format_checker=Draft202012Validator.FORMAT_CHECKER)
