@@ -177,6 +177,12 @@ class KafkaCluster:
         with _admin(self.address) as admin:
             admin.create_topics([NewTopic(name, partitions, len(self.brokers))])
 
+    def members(self, group: str) -> set[str]:
+        """Return the members of a consumer group: who leaves it and joins again gets another name."""
+        with _admin(self.address) as admin:
+            (described,) = admin.describe_groups([group]).values()
+        return {member["member_id"] for member in described["members"]}
+
     def lose(self, broker: Broker) -> None:
         """End a broker for good: its disk is gone too."""
         broker.kill()

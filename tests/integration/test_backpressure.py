@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Final
 
 import pytest
-from kafka import KafkaAdminClient
 
 from agents.processors.worker import STORE_AWAY_S, faust_app
 from tests.harness.kafka import KafkaCluster
@@ -54,23 +53,13 @@ def resident_mib(pid: int) -> int:
     return sum(int(line.split()[1]) for line in lines if line.startswith("VmRSS:")) // 1024
 
 
-def members(kafka: KafkaCluster, group: str) -> set[str]:
-    """Return the group's members: who leaves and joins again gets another name."""
-    admin = KafkaAdminClient(bootstrap_servers=kafka.address)
-    try:
-        (described,) = admin.describe_groups([group]).values()
-        return {member["member_id"] for member in described["members"]}
-    finally:
-        admin.close()
-
-
 def test_a_redis_that_stops_grows_no_worker_and_breaks_no_group(
     pipeline: Pipeline, kafka: KafkaCluster, redis: RedisServer
 ) -> None:
     worker = pipeline.add_worker()
     send_calls(kafka.address, pipeline.calls, range(100))
     wait_until(lambda: offered(redis.url, 4) == 100, 60, "the first calls counted")
-    before, joined = resident_mib(worker.pid), members(kafka, pipeline.name)
+    before, joined = resident_mib(worker.pid), kafka.members(pipeline.name)
     redis.pause()
     send_calls(kafka.address, pipeline.calls, range(100, EVENTS), padding=PADDING)
     most, end = 0, time.monotonic() + AWAY_S
@@ -80,7 +69,7 @@ def test_a_redis_that_stops_grows_no_worker_and_breaks_no_group(
     redis.resume()
     wait_until(lambda: offered(redis.url, 4) == EVENTS, 120, "the backlog worked off")
     assert most - before < MOST_MIB, f"{before} MiB became {most} MiB"
-    assert members(kafka, pipeline.name) == joined
+    assert kafka.members(pipeline.name) == joined
 
 
 def test_the_group_is_not_left_for_a_store_that_is_away_for_a_day() -> None:

@@ -123,11 +123,13 @@ def told(name: str, look: Resident) -> None:
     )
 
 
-def test_eight_hours_of_load_end_with_the_memory_they_had_in_their_middle(watched: Watched) -> None:
+def test_eight_hours_of_load_end_with_the_memory_they_had_in_their_middle(
+    watched: Watched, kafka: KafkaCluster
+) -> None:
     # What a worker keeps at hand, and what Kafka's client has fetched ahead, fills in the first hours.
     simulate(watched.pipeline, WARM_UP_HOURS, ended=HOURS + 2 * GAP_HOURS)
     looks_while(watched, lambda: False)
-    before = watched.pipeline.read()
+    before, joined = watched.pipeline.read(), kafka.members(watched.pipeline.name)
     sending = threading.Thread(target=simulate, args=(watched.pipeline, HOURS, GAP_HOURS))
     sending.start()
     looks = [look._replace(read=look.read - before) for look in looks_while(watched, sending.is_alive)]
@@ -135,6 +137,8 @@ def test_eight_hours_of_load_end_with_the_memory_they_had_in_their_middle(watche
     assert looks[-1].read > HOURS * 3_600 * RATE * 3, "the simulator sent less than three events a contact"
     for look in looks[:: max(1, len(looks) // 12)]:
         told(f"after {HOURS * look.read / looks[-1].read:.1f} h", look)
+    # A backlog of so many hours is worked off without leaving the group.
+    assert kafka.members(watched.pipeline.name) == joined
     middle, last = typical(looks, 0.4, 0.6), typical(looks, 0.9, 1.0)
     # What grows on is told in docs/reliability.md: in Redis 8 bytes a contact for 7 days; the intervals.
     contacts = HOURS * 3_600 * RATE / 2
