@@ -1,10 +1,8 @@
 """Real Apache Kafka in KRaft mode: one broker or three, each a JVM that can be killed, paused, started again."""
 
-import gc
 import shutil
 import subprocess
 import uuid
-import warnings
 from base64 import urlsafe_b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -36,21 +34,12 @@ def _java(jars: Path, *arguments: str) -> list[str]:
 
 @contextmanager
 def _admin(address: str, timeout_ms: int = 30_000) -> Iterator[KafkaAdminClient]:
-    """Give an admin client of the brokers at ``address``.
-
-    kafka-python leaves a socket open for every connection that is refused. They are collected here, lest whatever
-    test comes next is blamed.
-    """
-    found = [
-        KafkaAdminClient(bootstrap_servers=address, request_timeout_ms=timeout_ms, bootstrap_timeout_ms=timeout_ms)
-    ]
+    """Give an admin client of the brokers at ``address``."""
+    client = KafkaAdminClient(bootstrap_servers=address, request_timeout_ms=timeout_ms, bootstrap_timeout_ms=timeout_ms)
     try:
-        yield found[0]
+        yield client
     finally:
-        found.pop().close()
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ResourceWarning)
-            gc.collect()
+        client.close()
 
 
 class Broker(Server):

@@ -78,7 +78,7 @@ export class Chart {
       {
         width: this.#width(),
         height: this.#height(),
-        padding: [8, 8, 0, 0],
+        padding: [8, 18, 0, 0],
         legend: { show: false },
         cursor: { show: false },
         scales: { x: { time: false }, y: { range: (_plot, _low, high) => [0, share ?? Math.max(floor, high * 1.2)] } },
