@@ -100,6 +100,8 @@ class Loaded(msgspec.Struct):
     settled: set[int]
     #: what the visits were judged by; None before the first commit
     terms: Terms | None = None
+    #: whether what there was has been taken away, since the store had applied half of a commit
+    torn: bool = False
 
 
 class Snapshot(msgspec.Struct):
