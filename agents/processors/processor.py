@@ -137,6 +137,13 @@ class Processor:
             terms = self._context.policies.terms
             self._terms = terms if loaded.terms != terms else None
             self._read_at = monotonic()
+            if loaded.torn:
+                log.warning(
+                    "the store had applied half of a commit; counting anew from Kafka",
+                    partition=self.name,
+                    oldest=oldest,
+                    end=end,
+                )
             if not oldest <= self._next <= end:
                 if self._head != NOTHING:
                     self._increments["offset_resets"] += 1

@@ -112,6 +112,8 @@ class Loaded(msgspec.Struct):
     outbox: dict[str, bytes]
     #: what the visits were judged by; None before the first commit
     terms: Terms | None = None
+    #: whether what there was has been taken away, since the store had applied half of a commit
+    torn: bool = False
 
 
 class Snapshot(msgspec.Struct):

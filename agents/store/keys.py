@@ -32,7 +32,7 @@ class Keys:
 
     def __init__(self, partition: str) -> None:
         self._tag = f"callwatch:{{{partition}}}:"
-        #: offset, token, schema, beat, terms
+        #: offset, token, schema, beat, terms; commits and whole, which are equal unless it is torn
         self.head = self._tag + "head"
         #: id -> packed open contact or agent
         self.open = self._tag + "open"

@@ -1,10 +1,10 @@
-"""The store in Redis: one script for a commit, one to read many keys as of one moment.
+"""The store in Redis, by the scripts of ``scripts.py``.
 
 docs/adr/0002-one-commit.md says why. Redis, Redis Cluster and Valkey serve alike: all keys that a script
 touches are named in its keys and share one slot.
 """
 
-from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping
 from contextlib import asynccontextmanager
 from secrets import token_hex
 from typing import Any, Final
@@ -29,6 +29,7 @@ from agents.store.api import (
     Snapshot,
     StoreError,
 )
+from agents.store.scripts import CHUNK, COMMIT, READ, TAKE_AWAY, Script
 from streams.windows import Buckets
 
 #: A commit answers within this, or is taken for failed and tried again.
@@ -36,62 +37,6 @@ TIMEOUT_S: Final = 2.0
 
 #: As many commits are kept for readers who lag.
 LOG_LENGTH: Final = 200
-
-#: Fields and values of one HSET: Lua's stack holds no more than some 8,000.
-CHUNK: Final = 4_000
-
-#: KEYS: the head, then all keys touched. ARGV: base offset, base token, then commands, each as its name, the
-#: number of its key, how many arguments follow, and those. FORGET is none of Redis' own: it deletes from a hash the
-#: fields that hold the value given.
-COMMIT: Final = """
-local head = redis.call('HMGET', KEYS[1], 'offset', 'token')
-if (head[1] or '-1') ~= ARGV[1] or (head[2] or '') ~= ARGV[2] then return 0 end
-local at, last = 3, #ARGV
-while at <= last do
-  local count = tonumber(ARGV[at + 2])
-  local key = KEYS[tonumber(ARGV[at + 1])]
-  if ARGV[at] == 'FORGET' then
-    for field = at + 3, at + 2 + count, 2 do
-      if redis.call('HMGET', key, ARGV[field])[1] == ARGV[field + 1] then redis.call('HDEL', key, ARGV[field]) end
-    end
-  else
-    redis.call(ARGV[at], key, unpack(ARGV, at + 3, at + 2 + count))
-  end
-  at = at + 3 + count
-end
-return 1
-"""
-
-#: Reads hashes, and with ARGV[1] the newest id of the log, as of one moment.
-READ: Final = """
-local found = {}
-for at, key in ipairs(KEYS) do
-  local kind = string.sub(ARGV[at], 1, 1)
-  if kind == 'h' then found[at] = redis.call('HGETALL', key)
-  elseif kind == 's' then found[at] = redis.call('SMEMBERS', key)
-  else found[at] = redis.call('XREVRANGE', key, '+', '-', 'COUNT', 1) end
-end
-return found
-"""
-
-
-class _Script:
-    """The commands of one commit, as the script reads them."""
-
-    def __init__(self, base: Head, head_key: str) -> None:
-        self.keys: dict[str, int] = {head_key: 1}
-        self.arguments: list[str | bytes | int] = [base.offset, base.token]
-
-    def do(self, command: str, key: str, arguments: Sequence[str | bytes | int]) -> None:
-        """Add one command, in pieces where it is long; with nothing to do it is left out."""
-        number = self.keys.setdefault(key, len(self.keys) + 1)
-        for start in range(0, len(arguments), CHUNK):
-            piece = arguments[start : start + CHUNK]
-            self.arguments += (command, number, len(piece), *piece)
-
-    def touch(self, command: str, key: str) -> None:
-        """Add a command that takes nothing but its key."""
-        self.arguments += (command, self.keys.setdefault(key, len(self.keys) + 1), 0)
 
 
 class _Connection(Connection):
@@ -156,7 +101,10 @@ class RedisStore:
                     _check_schema(dict(k.pairs(head)), partition)
                 if writes:
                     await self._client.mget([keys.settled(0)])
+                    # What a user without the rights began is torn; it must not keep the next from trying.
+                    await self._client.unlink(keys.head)
                     await self._run(self._commit, COMMIT, *_all_writes(keys))
+                    await self._client.unlink(keys.head)
                 else:
                     await self.partitions()
                     await self._client.xrange(keys.log, count=1)
@@ -166,8 +114,28 @@ class RedisStore:
                 raise
 
     async def load(self, partition: str) -> Loaded:
-        """Return what a worker goes on with."""
+        """Return what a worker goes on with: nothing, if what there is was torn; that is taken away."""
         keys = k.Keys(partition)
+        async with _errors():
+            torn = await self._forget_if_torn(keys, partition)
+        loaded = await self._load(keys, partition)
+        loaded.torn = torn
+        return loaded
+
+    async def _forget_if_torn(self, keys: k.Keys, partition: str) -> bool:
+        head, buckets = await self._read([(keys.head, "h"), (keys.buckets, "s")])
+        fields = dict(k.pairs(head))
+        if not _is_torn(fields):
+            return False
+        _check_schema(fields, partition)
+        names = [keys.head, keys.open, keys.now, keys.totals, keys.stats, keys.outbox, keys.buckets, keys.log]
+        names += [keys.fine(number) for number in k.numbers(buckets, "f")]
+        names += [keys.interval(number) for number in k.numbers(buckets, "i")]
+        names += [keys.day(number) for number in k.numbers(buckets, "d")]
+        names += [keys.settled(number) for number in k.numbers(buckets, "s")]
+        return bool(await self._client.eval(TAKE_AWAY, len(names), *names))
+
+    async def _load(self, keys: k.Keys, partition: str) -> Loaded:
         wanted = [(keys.head, "h"), (keys.open, "h"), (keys.totals, "h"), (keys.stats, "h"), (keys.buckets, "s")]
         wanted += [(keys.outbox, "h")]
         async with _errors():
@@ -219,7 +187,7 @@ class RedisStore:
     async def commit(self, partition: str, base: Head, commit: Commit) -> Head | None:
         """Apply ``commit`` if ``base`` still is the head."""
         keys, head = k.Keys(partition), Head(commit.offset, token_hex(8))
-        script = _Script(base, keys.head)
+        script = Script(base, keys.head)
         _write_head(script, keys, head, commit)
         _write_state(script, keys, commit)
         _write_buckets(script, keys, commit)
@@ -232,7 +200,7 @@ class RedisStore:
     async def beat(self, partition: str, base: Head, beat: Beat) -> bool:
         """Note a sign of life if ``base`` still is the head."""
         keys = k.Keys(partition)
-        script = _Script(base, keys.head)
+        script = Script(base, keys.head)
         script.do("HSET", keys.head, ["beat", k.pack(beat)])
         async with _errors():
             return bool(await self._run(self._commit, COMMIT, list(script.keys), script.arguments))
@@ -252,6 +220,8 @@ class RedisStore:
             head, now, totals, stats, log, *buckets = await self._read(wanted)
         fields = dict(k.pairs(head))
         _check_schema(fields, partition)
+        if _is_torn(fields):
+            raise StoreError(f"Redis has applied half of a commit of {partition}: its worker counts it anew from Kafka")
         return Snapshot(
             cursor=f"{log[0][0].decode() if log else '0-0'} {_head(fields).token}",
             beat=_beat(fields),
@@ -309,7 +279,7 @@ async def _errors() -> AsyncIterator[None]:
 
 def _all_writes(keys: k.Keys) -> tuple[list[str], list[Any]]:
     """Return the keys and arguments of a commit that does all that commits do, and undoes it."""
-    script = _Script(NOTHING, keys.head)
+    script = Script(NOTHING, keys.head)
     script.do("HSET", keys.open, ["name", ""])
     script.do("HDEL", keys.open, ["name"])
     script.do("SADD", keys.buckets, ["s0"])
@@ -321,7 +291,7 @@ def _all_writes(keys: k.Keys) -> tuple[list[str], list[Any]]:
     return list(script.keys), script.arguments
 
 
-def _write_head(script: _Script, keys: k.Keys, head: Head, commit: Commit) -> None:
+def _write_head(script: Script, keys: k.Keys, head: Head, commit: Commit) -> None:
     fields: list[str | bytes | int] = ["offset", head.offset, "token", head.token, "schema", SCHEMA]
     fields += ["beat", k.pack(commit.beat)]
     if commit.terms is not None:
@@ -329,7 +299,7 @@ def _write_head(script: _Script, keys: k.Keys, head: Head, commit: Commit) -> No
     script.do("HSET", keys.head, fields)
 
 
-def _write_state(script: _Script, keys: k.Keys, commit: Commit) -> None:
+def _write_state(script: Script, keys: k.Keys, commit: Commit) -> None:
     for key, changes in ((keys.open, commit.open), (keys.now, commit.delta.now)):
         kept: list[str | bytes | int] = []
         for name, value in changes.items():
@@ -351,7 +321,7 @@ def _flat(fields: Mapping[str, int] | Mapping[str, bytes]) -> list[str | bytes |
     return flat
 
 
-def _write_buckets(script: _Script, keys: k.Keys, commit: Commit) -> None:
+def _write_buckets(script: Script, keys: k.Keys, commit: Commit) -> None:
     for number, places in commit.fine.items():
         script.do("HSET", keys.fine(number), k.packed_rows(places))
     for number, places in commit.intervals.items():
@@ -387,6 +357,10 @@ def _head(fields: dict[bytes, bytes]) -> Head:
 
 def _beat(fields: dict[bytes, bytes]) -> Beat | None:
     return k.unpack_beat(fields[b"beat"]) if b"beat" in fields else None
+
+
+def _is_torn(fields: dict[bytes, bytes]) -> bool:
+    return fields.get(b"commits") != fields.get(b"whole")
 
 
 def _check_schema(fields: dict[bytes, bytes], partition: str) -> None:

@@ -20,7 +20,7 @@ ADMIN_PASSWORD: Final = "redis-admin-s3cret"  # noqa: S105 -- as above
 #: What callwatch needs, as SECURITY.md gives it; and what is enough for a board with a user of its own.
 CALLWATCH: Final = (
     "~callwatch:* resetchannels -@all +ping +evalsha +eval +script|load +sadd +smembers +mget "
-    "+hmget +hset +hdel +append +xadd +unlink +srem +hgetall +xrange +xrevrange"
+    "+hmget +hset +hincrby +hdel +append +xadd +unlink +srem +hgetall +xrange +xrevrange"
 )
 BOARD: Final = (
     "~callwatch:* resetchannels -@all +ping +evalsha +eval +script|load +smembers +mget "

@@ -31,7 +31,20 @@ pytestmark = [
 
 WRONG: Final = "not-the-passw0rd"
 #: What a commit's script does, each of which a user may lack.
-WRITES: Final = ("hset", "hdel", "append", "sadd", "srem", "xadd", "unlink", "mget", "smembers", "hgetall", "evalsha")
+WRITES: Final = (
+    "hset",
+    "hincrby",
+    "hdel",
+    "append",
+    "sadd",
+    "srem",
+    "xadd",
+    "unlink",
+    "mget",
+    "smembers",
+    "hgetall",
+    "evalsha",
+)
 
 
 @pytest.fixture(autouse=True)
