@@ -75,7 +75,6 @@ class Walk:
         "place",
         "responded",
         "since",
-        "started",
         "state",
         "subject",
         "unanswered",
@@ -96,7 +95,6 @@ class Walk:
         self.work: tuple[int, Place, int, str] | None = None
         #: When the contact ended, unless something followed.
         self.ended: int | None = None
-        self.started = False
         #: Who talked last, and all talks, by who talked.
         self.agent = ""
         self.agents: tuple[str, ...] = ()
@@ -182,13 +180,11 @@ def _handle(walk: Walk, step: Step, noted: list[Fact]) -> None:
         _resume(walk, step, noted)
     talk = at - walk.answered
     walk.work = (at, place, talk, walk.agent)
-    by = (walk.agent, "@agent")
     noted.append((1, "handled", at, place, talk))
     noted.append((1, "handle_time", at, place, talk))
-    noted.append((1, "handled", at, by, talk))
+    noted.append((1, "handled", at, (walk.agent, "@agent"), talk))
     if walk.hold:
         noted.append((1, "held", at, place, walk.hold))
-        noted.append((1, "held", at, by, walk.hold))
 
 
 def _handle_and_enter(walk: Walk, step: Step, noted: list[Fact]) -> None:
@@ -221,15 +217,8 @@ def _wrap(walk: Walk, step: Step, noted: list[Fact]) -> None:
     noted.append((1, "handle_time", handled_at, place, talk + wrap))
 
 
-def _start(walk: Walk, step: Step, noted: list[Fact]) -> None:
-    if not walk.started:
-        walk.started = True
-        noted.append((1, "started", step[0], (step[4], "@channel"), 0))
-
-
 def _ring(walk: Walk, step: Step, noted: list[Fact]) -> None:
     noted.append((1, "offered_to_agent", step[0], _where(walk, step), 0))
-    noted.append((1, "offered_to_agent", step[0], (step[5], "@agent"), 0))
 
 
 def _decline(walk: Walk, step: Step, noted: list[Fact]) -> None:
@@ -253,9 +242,6 @@ def _reply(walk: Walk, step: Step, noted: list[Fact]) -> None:
     if walk.unanswered is not None:
         took, walk.unanswered = at - walk.unanswered, None
         noted.append((1, "response", at, place, took))
-        agent = step[5] or walk.agent
-        if agent:
-            noted.append((1, "responded", at, (agent, "@agent"), took))
 
 
 def _reply_by_bot(walk: Walk, step: Step, noted: list[Fact]) -> None:
@@ -311,9 +297,8 @@ TRANSITIONS: Final[dict[State, dict[Kind, tuple[Action, State]]]] = {
     },
 }
 
-#: What may happen to a contact in any state, and leaves it there.
+#: What may happen to a contact in any state, and leaves it there. That it started says when it was opened, no more.
 ANYTIME: Final[dict[Kind, Action]] = {
-    Kind.STARTED: _start,
     Kind.OFFERED: _ring,
     Kind.DECLINED: _decline,
     Kind.RECEIVED: _receive,
@@ -327,6 +312,9 @@ ANYTIME: Final[dict[Kind, Action]] = {
 def _entry(state: State, kind: Kind) -> tuple[Action, State] | None:
     return (ANYTIME[kind], state) if kind in ANYTIME else TRANSITIONS[state].get(kind)
 
+
+#: Whether what happens, last of all so far, leaves the contact where it stands, by kind.
+STAYS: Final = [kind is Kind.STARTED or kind in ANYTIME for kind in Kind]
 
 #: The tables as the walk reads them: [state][kind], two look-ups in lists in place of two hashes of enums.
 _TABLE: Final = [[_entry(state, kind) for kind in Kind] for state in State]

@@ -9,6 +9,7 @@ from msgspec import UNSET
 
 from streams.contact import (
     LOST,
+    STAYS,
     WAITING,
     Fact,
     Place,
@@ -21,7 +22,7 @@ from streams.contact import (
     is_aside,
 )
 from streams.events import ContactEvent, EventError
-from streams.kinds import ANSWERED, BOT_SENT, KIND_OF, LEFT, OFFERED, QUEUED, RESOLVED, SENT, Kind
+from streams.kinds import ANSWERED, BOT_SENT, KIND_OF, LEFT, OFFERED, QUEUED, RESOLVED, SENT, STARTED, Kind
 from streams.measures import RECORDERS
 from streams.partition import Change, Limits, Partition
 from streams.policy import DAY_MS, Policies, Promise, Terms
@@ -43,11 +44,13 @@ MOST_SETTLED: Final = 20_000
 class Contact:
     """One open contact: the set of its events, and the walk through them."""
 
-    __slots__ = ("born", "customer", "due", "keep_until", "last", "seen", "shown", "steps", "told", "walk")
+    __slots__ = ("born", "customer", "due", "keep_until", "last", "opened", "seen", "shown", "steps", "told", "walk")
 
     def __init__(self, seen: int, keep_until: int = 0) -> None:
         #: The time of the event that came first, which tells two lives under one id apart.
         self.born = seen
+        #: The time of its earliest event.
+        self.opened = seen
         #: The first event that names the customer, and the customer.
         self.customer: tuple[int, str, str] | None = None
         #: What the customers' partition was told of it, or what was counted here in place of that.
@@ -73,6 +76,7 @@ class PackedContact(msgspec.Struct, array_like=True):
     lost_at: int
     steps: list[Step]
     born: int
+    opened: int
     customer: tuple[int, str, str] | None
 
 
@@ -128,6 +132,9 @@ class ContactPartition(Partition):
                 self._pass_on(event, at)
                 return
             contact = self._open(contact_id, at)
+            if kind == STARTED:
+                self._start(contact_id, contact, event, at)
+                return
         elif self.watermark is not None and contact.due <= self.watermark:
             # Its timer was left to the next commit; for this event it must have rung.
             self._ring(contact_id, contact, self.watermark)
@@ -144,11 +151,19 @@ class ContactPartition(Partition):
                     raise
                 self._pass_on(event, at)
                 return
+        contact.opened = min(contact.opened, at)
         self._change.open[contact_id] = b""  # packed when the change is taken
         # The first event that names the customer decides, in whatever order they come.
         if event.customer_id and (contact.customer is None or at <= contact.customer[0]):
             self._name_customer(contact, (at, event.id, event.customer_id))
         self._add(contact_id, contact, self._step(event, at, kind))
+
+    def _start(self, contact_id: str, contact: Contact, event: ContactEvent, at: int) -> None:
+        """Take the event that begins most contacts: it says since when and by which channel, and is not kept."""
+        self._change.open[contact_id] = b""
+        contact.last = self._step(event, at, STARTED)
+        if event.customer_id:
+            contact.customer = (at, event.id, event.customer_id)
 
     def _name_customer(self, contact: Contact, named: tuple[int, str, str]) -> None:
         if named[1] not in contact.steps and (contact.customer is None or named < contact.customer):
@@ -165,11 +180,8 @@ class ContactPartition(Partition):
             by = event.agent_id
         elif kind == LEFT:
             detail = event.reason
-        elif kind == SENT:
-            if event.sender == "bot":
-                kind = BOT_SENT
-            else:
-                by = event.agent_id or ""
+        elif kind == SENT and event.sender == "bot":
+            kind = BOT_SENT
         elif kind >= RESOLVED:
             detail = "" if event.automated is UNSET else str(event.automated)
             by = "" if event.cost is UNSET else str(event.cost)
@@ -241,6 +253,10 @@ class ContactPartition(Partition):
             contact.last = step
             contact.steps[step[2]] = step
             advance(contact.walk, step, noted)
+            if STAYS[step[1]]:
+                if noted:
+                    self._note(noted)
+                return
         else:
             noted = self._insert(contact, step)
         if noted:
@@ -352,7 +368,7 @@ class ContactPartition(Partition):
         contact.walk, _ = facts(packed.steps)
         if packed.lost_at:
             advance(contact.walk, (packed.lost_at, Kind.EXPIRED, "", "", "", ""), [])
-        contact.born, contact.customer = packed.born, packed.customer
+        contact.born, contact.opened, contact.customer = packed.born, packed.opened, packed.customer
         contact.last = max(packed.steps, default=None)
         walk = contact.walk
         contact.shown = (walk.place, walk.since) if walk.state is WAITING else None
@@ -369,14 +385,12 @@ def _summary(contact: Contact, *, over: bool = False) -> Summary | None:
     """Return what there is to tell of a contact, None while there is nothing."""
     if contact.last is None or not (over or contact.walk.ended is not None or _is_ticket(contact)):
         return None
-    opened = min(contact.steps.values())[0]
     customer = contact.customer[2] if contact.customer else ""
-    return summary_of(contact.walk, opened, contact.last[4], customer)
+    return summary_of(contact.walk, contact.opened, contact.last[4], customer)
 
 
 def _pack(contact: Contact) -> bytes:
     lost_at = contact.walk.lost_at if contact.walk.state is LOST else 0
+    steps = tuple(contact.steps.values()) or (contact.last,)
     # The fields of a PackedContact, as which it is read: a tuple is written the same, and made faster.
-    return _encode(
-        (contact.seen, contact.keep_until, lost_at, tuple(contact.steps.values()), contact.born, contact.customer)
-    )
+    return _encode((contact.seen, contact.keep_until, lost_at, steps, contact.born, contact.opened, contact.customer))

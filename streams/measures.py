@@ -48,7 +48,6 @@ class Measure(IntEnum):
     RESPONSE_MS = 26
     OFFERED_TO_AGENT = 27  # times that an agent's phone rang
     DECLINED = 28  # times that the agent did not take it
-    STARTED = 29  # contacts
     BOT_CONTACTS = 30  # contacts in which a bot wrote
     BOT_HANDED_OVER = 31  # of them, those that went on to a queue
     LEFT_AFTER_BOT = 32  # of them, those that ended after a bot's line and asked for nobody
@@ -120,7 +119,6 @@ EXITS: Final = (Measure.ANSWERED, Measure.ABANDONED, *LEFT, Measure.LOST)
 BY_ONES: Final = (
     Measure.OFFERED_TO_AGENT,
     Measure.DECLINED,
-    Measure.STARTED,
     Measure.BOT_CONTACTS,
     Measure.BOT_HANDED_OVER,
     Measure.LEFT_AFTER_BOT,
@@ -268,15 +266,11 @@ def _first_response(row: Row, sign: int, _at: int, took: int, _promise: Promise)
     row[key] = row.get(key, 0) + sign
 
 
-def _response(row: Row, sign: int, at: int, took: int, promise: Promise) -> None:
-    _responded(row, sign, at, took, promise)
-    key = _RESPONSE_BINS + bin_of(took)
-    row[key] = row.get(key, 0) + sign
-
-
-def _responded(row: Row, sign: int, _at: int, took: int, _promise: Promise) -> None:
+def _response(row: Row, sign: int, _at: int, took: int, _promise: Promise) -> None:
     row[_RESPONSES] = row.get(_RESPONSES, 0) + sign
     row[_RESPONSE_MS] = row.get(_RESPONSE_MS, 0) + sign * took
+    key = _RESPONSE_BINS + bin_of(took)
+    row[key] = row.get(key, 0) + sign
 
 
 Recorder = Callable[[Row, int, int, int, Promise], None]
@@ -309,8 +303,6 @@ RECORDERS: Final[dict[str, Recorder]] = {
     **{measure.name.lower(): _exit_recorder(int(measure)) for measure in (*LEFT, Measure.LOST)},
     "first_response": _first_response,
     "response": _response,
-    # Of an agent, of whom no histograms are kept.
-    "responded": _responded,
     # Visits by their subject, of which nothing else is counted.
     "about": _counter(_OFFERED),
     **{measure.name.lower(): _counter(int(measure)) for measure in BY_ONES},

@@ -236,11 +236,6 @@ class _Conversation:
         before = [visit for visit in self.visits if visit.began < number]
         return (before[-1].queue, before[-1].channel) if before else (self.life[number]["channel"], "@channel")
 
-    def agent(self, number: int) -> str:
-        """Return who wrote a line: who it says, else who talked last."""
-        before = [visit.agent for visit in self.visits if -1 < visit.answered < number]
-        return str(self.life[number].get("agent_id") or (before[-1] if before else ""))
-
     def ends(self) -> list[int]:
         """Return which events ended the contact: an end, or to give up while not talking."""
         found = self.numbers("contact.ended")
@@ -252,17 +247,16 @@ class _Conversation:
 
     def amounts(self) -> Iterator[tuple[int, tuple[str, str], str, int]]:
         """Yield (time, place, name, amount)."""
-        for number in self.numbers("contact.started")[:1]:
-            yield self.times[number], (self.life[number]["channel"], "@channel"), "started", 1
         for kind, name in (("contact.offered", "offered_to_agent"), ("contact.declined", "declined")):
             for number in self.numbers(kind):
                 yield self.times[number], self.place(number), name, 1
-                yield self.times[number], (self.life[number]["agent_id"], "@agent"), name, 1
+                if name == "declined":
+                    yield self.times[number], (self.life[number]["agent_id"], "@agent"), name, 1
         for visit in self.visits:
             if visit.subject:
                 yield visit.queued, (visit.subject, "@subject"), "offered", 1
             for at, name, amount in amounts(visit, Rules()):
-                if name in ("handled", "talk_ms", "hold_ms", "wrap_up_ms"):
+                if name in ("handled", "talk_ms", "wrap_up_ms"):
                     yield at, (visit.agent, "@agent"), name, amount
         yield from self.responses()
         yield from self.bots()
@@ -278,10 +272,8 @@ class _Conversation:
         for line in lines:
             since = max([number for number in lines + self.ends() if number < line], default=-1)
             for open_line in [number for number in asking if since < number < line][:1]:
-                for place in (self.place(line), (self.agent(line), "@agent")):
-                    if place[0]:
-                        yield self.times[line], place, "responses", 1
-                        yield self.times[line], place, "response_ms", self.times[line] - self.times[open_line]
+                yield self.times[line], self.place(line), "responses", 1
+                yield self.times[line], self.place(line), "response_ms", self.times[line] - self.times[open_line]
 
     def bots(self) -> Iterator[tuple[int, tuple[str, str], str, int]]:
         """Yield whether a bot wrote, and what came of it."""

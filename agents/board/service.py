@@ -110,7 +110,7 @@ def rows_of(known: Known, queue: str | None = None) -> list[Figures]:
     places = {place for place in places if not is_aside(place) and queue in (None, place[0])}
     channels = {place[1] for place in places}
     if queue is None:
-        channels |= {place[0] for place in known.contacts if place[1] == "@channel"}
+        channels |= {place[0] for place in (*known.contacts, *known.customers) if place[1] == "@channel"}
         channels |= {channel for name, channel in (*known.customers, *known.tickets) if not name and channel}
     parts = [_part(known, *place) for place in sorted(places)]
     parts += [_of_channel(known, queue, channel) for channel in sorted(channels)]
@@ -142,7 +142,7 @@ def _within(known: Known, queue: str | None, channel: str | None) -> list[Place]
         place for place in found if not is_aside(place) and channel in (None, place[1]) and queue in (None, place[0])
     ]
     if queue is None:
-        own += [place for place in known.contacts if place[1] == "@channel" and channel in (None, place[0])]
+        own += [place for place in found if place[1] == "@channel" and channel in (None, place[0])]
     return own
 
 

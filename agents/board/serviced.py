@@ -110,78 +110,85 @@ def _customers() -> f.Schema:
     return f.record("customers of the company, in the row of all alone; null where nobody tells", fields, nullable=True)
 
 
+def _responses() -> f.Schema:
+    fields = {
+        "first_response_seconds": _times("to the first line of a person"),
+        "first_responses": _whole("contacts with one"),
+        "response_seconds": _times("from each unanswered line to the next line of a person"),
+        "responses": _whole("lines answered"),
+    }
+    return f.record("how long customers waited for a person's line", fields)
+
+
+def _handling() -> f.Schema:
+    fields = {
+        "average_handle_time_seconds": f.number("(talk with hold + wrap-up) / handled, in seconds"),
+        "handled": f.whole("contacts that an agent finished"),
+        "offered_to_agents": _whole("times that an agent's phone rang"),
+        "declined": _whole("times that the agent did not take it"),
+        "decline_ratio": _ratio("declined / offered_to_agents"),
+    }
+    return f.record("the agents' work", fields)
+
+
+def _bot() -> f.Schema:
+    fields = {
+        "contacts": _whole("in which a bot wrote"),
+        "handed_over": _whole("of them, those that went on to a queue"),
+        "left": _whole("of them, those that ended after a bot's line"),
+    }
+    return f.record("contacts with a bot", fields)
+
+
+def _backlog() -> f.Schema:
+    fields = {
+        "open": _whole("tickets"),
+        "goal": {"type": ["integer", "null"], "description": "at most so many, by the configuration"},
+        "oldest_seconds": f.number("age of the oldest, in seconds"),
+        "p50_age_seconds": f.number("median age, in seconds"),
+    }
+    return f.record("tickets open now", fields)
+
+
+def _repeat() -> f.Schema:
+    fields = {
+        "day_ratio": _ratio("contacts followed by another within a day / contacts of known customers"),
+        "week_ratio": _ratio("the same within a week"),
+        "several_agents_ratio": _ratio("contacts with more than one agent / opened"),
+    }
+    return f.record("customers who had to come again", fields)
+
+
+def _quality() -> f.Schema:
+    fields = {
+        "reviews": _whole("reviews"),
+        "mean_ratio": _ratio("mean score, as a share of its scale"),
+        "to_standard_ratio": _ratio("reviews at or above the standard / reviews"),
+        "spread": f.number("standard deviation between agents' means; null of fewer than two, or a channel"),
+    }
+    return f.record("reviews of contacts", fields)
+
+
 def row() -> f.Schema:
     """Return the schema of a row of /api/v1/figures."""
     name = "null: all together"
-    return f.record(
-        "the figures of one queue and channel, of a channel, or of all",
-        {
-            "queue": f.text(f"the queue; {name}", nullable=True),
-            "channel": f.text(f"the channel; {name}", nullable=True),
-            "volume": f.record("how many came", {"offered": f.whole("visits"), "share": f.number("of all visits")}),
-            "responses": f.record(
-                "how long customers waited for a person's line",
-                {
-                    "first_response_seconds": _times("to the first line of a person"),
-                    "first_responses": _whole("contacts with one"),
-                    "response_seconds": _times("from each unanswered line to the next line of a person"),
-                    "responses": _whole("lines answered"),
-                },
-            ),
-            "handling": f.record(
-                "the agents' work",
-                {
-                    "average_handle_time_seconds": f.number("(talk with hold + wrap-up) / handled, in seconds"),
-                    "handled": f.whole("contacts that an agent finished"),
-                    "offered_to_agents": _whole("times that an agent's phone rang"),
-                    "declined": _whole("times that the agent did not take it"),
-                    "decline_ratio": _ratio("declined / offered_to_agents"),
-                },
-            ),
-            "bot": f.record(
-                "contacts with a bot",
-                {
-                    "contacts": _whole("in which a bot wrote"),
-                    "handed_over": _whole("of them, those that went on to a queue"),
-                    "left": _whole("of them, those that ended after a bot's line"),
-                },
-            ),
-            "missed": f.whole("visits that ended without an agent: given up, left, lost"),
-            "resolution": _resolution(),
-            "backlog": f.record(
-                "tickets open now",
-                {
-                    "open": _whole("tickets"),
-                    "goal": {"type": ["integer", "null"], "description": "at most so many, by the configuration"},
-                    "oldest_seconds": f.number("age of the oldest, in seconds"),
-                    "p50_age_seconds": f.number("median age, in seconds"),
-                },
-            ),
-            "repeat": f.record(
-                "customers who had to come again",
-                {
-                    "day_ratio": _ratio("contacts followed by another within a day / contacts of known customers"),
-                    "week_ratio": _ratio("the same within a week"),
-                    "several_agents_ratio": _ratio("contacts with more than one agent / opened"),
-                },
-            ),
-            "satisfaction": _satisfaction(),
-            "quality": f.record(
-                "reviews of contacts",
-                {
-                    "reviews": _whole("reviews"),
-                    "mean_ratio": _ratio("mean score, as a share of its scale"),
-                    "to_standard_ratio": _ratio("reviews at or above the standard / reviews"),
-                    "spread": f.number(
-                        "standard deviation between agents' means; null of fewer than two, or a channel"
-                    ),
-                },
-            ),
-            "value": _value(),
-            "customers": _customers(),
-        },
-        "customers",
-    )
+    fields = {
+        "queue": f.text(f"the queue; {name}", nullable=True),
+        "channel": f.text(f"the channel; {name}", nullable=True),
+        "volume": f.record("how many came", {"offered": f.whole("visits"), "share": f.number("of all visits")}),
+        "responses": _responses(),
+        "handling": _handling(),
+        "bot": _bot(),
+        "missed": f.whole("visits that ended without an agent: given up, left, lost"),
+        "resolution": _resolution(),
+        "backlog": _backlog(),
+        "repeat": _repeat(),
+        "satisfaction": _satisfaction(),
+        "quality": _quality(),
+        "value": _value(),
+        "customers": _customers(),
+    }
+    return f.record("the figures of one queue and channel, of a channel, or of all", fields, "customers")
 
 
 def _head() -> dict[str, f.Schema]:
