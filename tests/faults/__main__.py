@@ -36,7 +36,8 @@ def plan(seed: int, faults: int) -> Iterator[list[Fault]]:
     kinds = {cluster: [fault for fault in FAULTS.values() if fault.cluster is cluster] for cluster in (False, True)}
     left = faults
     while left:
-        pool = kinds[rng.random() < len(kinds[True]) / len(FAULTS)]
+        # On the site whose kinds of faults have had the fewest turns so far.
+        pool = min(kinds.values(), key=lambda kind: (sum(seen[fault.name] for fault in kind) / len(kind), rng.random()))
         chosen: list[Fault] = []
         for _ in range(min(FAULTS_A_ROUND, left)):
             fewest = min(seen[fault.name] for fault in pool)
