@@ -40,6 +40,7 @@ SERVICE: Final = (
     MetricSpec("callcenter_orders", "counter", "Orders, each at the contact that it followed.", QUEUE),
     MetricSpec("callcenter_survey_answers", "counter", "Customers' answers to a survey.", ("queue", "survey")),
     MetricSpec("callcenter_survey_satisfied", "counter", "Those of them that were satisfied.", ("queue", "survey")),
+    MetricSpec("callcenter_reviews", "counter", "Reviews of contacts.", ("queue",)),
     MetricSpec("callcenter_tickets_open", "gauge", "Tickets open now.", QUEUE),
     MetricSpec("callcenter_oldest_ticket_seconds", "gauge", "Age of the oldest open ticket; none without.", QUEUE),
     MetricSpec("callcenter_backlog_goal", "gauge", "As many tickets may be open; none where not limited.", QUEUE),
@@ -82,6 +83,16 @@ SERVICE: Final = (
     MetricSpec("callcenter_net_promoter_score", "gauge", "From -100 to 100 (NPS).", ("queue", "period")),
     MetricSpec(
         "callcenter_customer_effort_score", "gauge", "Mean from 1 to 7, 7 the least (CES).", ("queue", "period")
+    ),
+    MetricSpec("callcenter_quality_ratio", "gauge", "Mean score of reviews, of the scale.", ("queue", "period")),
+    MetricSpec("callcenter_employee_satisfaction_ratio", "gauge", "The top two of five (ESAT).", ("period",)),
+    MetricSpec("callcenter_bot_contacts", "gauge", "Contacts in which a bot wrote.", ("channel", "period")),
+    MetricSpec("callcenter_bot_handover_ratio", "gauge", "Of them, those that went to a queue.", ("channel", "period")),
+    MetricSpec(
+        "callcenter_left_after_bot_ratio",
+        "gauge",
+        "Of them, those that ended after a bot's line.",
+        ("channel", "period"),
     ),
     MetricSpec("callcenter_customer_retention_ratio", "gauge", "Customers kept, of those at the start.", ("period",)),
     MetricSpec("callcenter_customer_churn_ratio", "gauge", "Customers lost, of those at the start.", ("period",)),

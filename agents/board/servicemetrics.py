@@ -4,6 +4,7 @@ A series is there once its event was ever seen at its place: what a platform doe
 worked out elsewhere, in the background; here they are only written down.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
@@ -20,14 +21,18 @@ from streams.policy import SECOND_MS, Policies
 
 _SPECS: Final = {spec.name: spec for spec in SERVICE}
 
+#: What counts with the customer where one is known, and with the contact where not.
+_EITHER: Final = (
+    ("callcenter_contacts_opened", Measure.OPENED),
+    ("callcenter_contacts_closed", Measure.CLOSED),
+)
+
 #: By the book that it is counted in, what is told where it was ever seen.
 _COUNTED: Final = (
     ("contacts", "callcenter_first_responses", Measure.FIRST_RESPONSES),
     ("contacts", "callcenter_responses", Measure.RESPONSES),
     ("contacts", "callcenter_agent_offers", Measure.OFFERED_TO_AGENT),
     ("contacts", "callcenter_agent_declines", Measure.DECLINED),
-    ("customers", "callcenter_contacts_opened", Measure.OPENED),
-    ("customers", "callcenter_contacts_closed", Measure.CLOSED),
     ("customers", "callcenter_contacts_resolved", Measure.RESOLVED),
     ("customers", "callcenter_contacts_reopened", Measure.REOPENED),
     ("customers", "callcenter_contacts_automated", Measure.AUTOMATED),
@@ -85,12 +90,19 @@ def _counters(model: Model) -> Iterator[Metric]:
     for book, name, measure in _COUNTED:
         ever = model.counters(book)
         yield counter(_SPECS[name], sorted((place, row[measure]) for place, row in ever.items() if measure in row))
+    for name, measure in _EITHER:
+        sums: Counter[Place] = Counter()
+        for book in ("contacts", "customers"):
+            sums.update({place: row[measure] for place, row in model.counters(book).items() if measure in row})
+        yield counter(_SPECS[name], sorted(sums.items()))
     feedback = sorted((place[0], row) for place, row in model.counters("feedback").items())
     asked = [(queue, row, *each) for queue, row in feedback for each in _SURVEYS if each[1] in row]
     answers = [((queue, survey), row[count]) for queue, row, survey, count, _ in asked]
     yield counter(_SPECS["callcenter_survey_answers"], answers)
     satisfied = [((queue, survey), row.get(top, 0)) for queue, row, survey, _, top in asked]
     yield counter(_SPECS["callcenter_survey_satisfied"], satisfied)
+    reviews = Measure.REVIEWS
+    yield counter(_SPECS["callcenter_reviews"], [((queue,), row[reviews]) for queue, row in feedback if reviews in row])
 
 
 def _means(model: Model, windows: Sequence[str]) -> Iterator[Metric]:
@@ -135,6 +147,25 @@ def _periods(long: Mapping[str, list[Figures]]) -> Iterator[Metric]:
     for name, survey, figure in _OF_SURVEYS:
         told = ((labels, found[survey]) for labels, found in surveys.items())
         yield gauge(_SPECS[name], [(labels, None if each is None else each[figure]) for labels, each in told])
-    customers = [(period, found[-1]["customers"] or {}) for period, found in long.items()]
+    reviewed = {(row["queue"], period): row["quality"]["mean_ratio"] for period, row in rows}
+    yield gauge(_SPECS["callcenter_quality_ratio"], reviewed.items())
+    yield from _bots([(period, row) for period, found in long.items() for row in found])
+    yield from _of_all({period: found[-1] for period, found in long.items()})
+
+
+def _bots(rows: Sequence[tuple[str, Figures]]) -> Iterator[Metric]:
+    """Yield what bots did by channel: most of it before there is a queue."""
+    bots = [((row["channel"], period), row["bot"]) for period, row in rows if row["queue"] is None and row["channel"]]
+    yield gauge(_SPECS["callcenter_bot_contacts"], [(labels, bot["contacts"]) for labels, bot in bots])
+    for name, part in (("callcenter_bot_handover_ratio", "handed_over"), ("callcenter_left_after_bot_ratio", "left")):
+        told = ((labels, kpis.ratio(bot[part], bot["contacts"])) for labels, bot in bots if bot["contacts"])
+        yield gauge(_SPECS[name], told)
+
+
+def _of_all(whole: Mapping[str, Figures]) -> Iterator[Metric]:
+    """Yield what is known of all together alone, by period."""
+    esat = [((period,), (row["satisfaction"]["esat"] or {}).get("top_ratio")) for period, row in whole.items()]
+    yield gauge(_SPECS["callcenter_employee_satisfaction_ratio"], esat)
+    customers = [(period, row["customers"] or {}) for period, row in whole.items()]
     for name in ("retention_ratio", "churn_ratio"):
         yield gauge(_SPECS[f"callcenter_customer_{name}"], [((period,), row.get(name)) for period, row in customers])

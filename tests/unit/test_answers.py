@@ -112,6 +112,16 @@ async def test_a_late_event_of_yesterday_is_in_an_answer_once_it_is_time_to_read
     assert offered == 137
 
 
+async def test_contacts_of_nobody_known_are_opened_too() -> None:
+    made = await told()
+    await made.count("calls/0", NOON, {CALLS: {Measure.OPENED: 9}, ("voice", "@channel"): {Measure.OPENED: 2}})
+    await made.look()
+    answer = await ask(made, "/api/v1/figures")
+    opened = {name: row_of(answer, *name)["resolution"]["opened"] for name in (CALLS, MAIL, (None, "voice"))}
+    assert opened == {CALLS: 9, MAIL: 10, (None, "voice"): 11}
+    assert row_of(answer, None, None)["resolution"]["resolved_ratio"] == pytest.approx(6 / 21, abs=1e-6)
+
+
 async def test_what_a_platform_does_not_send_is_null_and_not_zero() -> None:
     answer = await ask(await told(), "/api/v1/figures")
     calls, mails = row_of(answer, *CALLS), row_of(answer, *MAIL)

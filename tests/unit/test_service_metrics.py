@@ -3,8 +3,10 @@
 from prometheus_client.metrics_core import Metric
 
 from agents.board.metrics import Collector
+from streams.measures import Measure
+from streams.policy import HOUR_MS
 from tests.unit.life import WINDOWS
-from tests.unit.test_answers import POLICIES, told
+from tests.unit.test_answers import CALLS, MAIL, NOON, POLICIES, told
 
 
 async def families() -> dict[str, Metric]:
@@ -24,6 +26,33 @@ async def test_counters_are_there_for_what_was_ever_seen_alone() -> None:
     assert series(found["callcenter_survey_answers"]) == {("sales", "csat"): 4}
     assert series(found["callcenter_survey_satisfied"]) == {("sales", "csat"): 3}
     assert not found["callcenter_agent_offers"].samples
+
+
+async def test_what_was_opened_is_told_by_the_customer_and_where_nobody_knows_them_by_the_contact() -> None:
+    made = await told()
+    await made.count("calls/0", NOON, {CALLS: {Measure.OPENED: 9, Measure.CLOSED: 8}, MAIL: {Measure.OPENED: 1}})
+    await made.look()
+    found = {family.name: family for family in Collector(made.follower, POLICIES, WINDOWS, "1", {}).collect()}
+    assert series(found["callcenter_contacts_opened"]) == {CALLS: 9, MAIL: 11}
+    assert series(found["callcenter_contacts_closed"]) == {CALLS: 8}
+
+
+async def test_bots_quality_and_agents_satisfaction_are_told_by_period() -> None:
+    made = await told()
+    bots = {Measure.BOT_CONTACTS: 6, Measure.BOT_HANDED_OVER: 4, Measure.LEFT_AFTER_BOT: 2}
+    await made.count("calls/0", NOON - HOUR_MS, {("voice", "@channel"): bots})
+    own = {Measure.ESAT_ANSWERS: 5, Measure.ESAT_TOP: 4, Measure.ESAT_MILLI: 20_000}
+    reviews = {Measure.REVIEWS: 4, Measure.REVIEW_MILLI: 3_000, Measure.REVIEW_SQUARES: 2_300_000}
+    await made.count("feedback/0", NOON - HOUR_MS, {("sales", ""): reviews, ("", ""): own})
+    await made.look()
+    long = {"28d": (await made.board._answers.rows("28d"))[1]}
+    found = {family.name: family for family in Collector(made.follower, POLICIES, WINDOWS, "1", long).collect()}
+    assert series(found["callcenter_bot_contacts"]) == {("voice", "28d"): 8}
+    assert series(found["callcenter_bot_handover_ratio"]) == {("voice", "28d"): 0.5}
+    assert series(found["callcenter_left_after_bot_ratio"]) == {("voice", "28d"): 0.25}
+    assert series(found["callcenter_quality_ratio"]) == {("sales", "28d"): 0.75}
+    assert series(found["callcenter_employee_satisfaction_ratio"]) == {("28d",): 0.8}
+    assert series(found["callcenter_reviews"]) == {("sales",): 4}
 
 
 async def test_tickets_are_told_with_their_age_and_goal() -> None:
