@@ -22,7 +22,7 @@ from streams.contact import (
     is_aside,
 )
 from streams.events import ContactEvent, EventError
-from streams.kinds import ANSWERED, BOT_SENT, KIND_OF, LEFT, OFFERED, QUEUED, RESOLVED, SENT, STARTED, Kind
+from streams.kinds import ANSWERED, BOT_SENT, KIND_OF, LEFT, OFFERED, QUEUED, RESOLVED, SENT, Kind
 from streams.measures import RECORDERS
 from streams.partition import Change, Limits, Partition
 from streams.policy import DAY_MS, Policies, Promise, Terms
@@ -76,7 +76,6 @@ class PackedContact(msgspec.Struct, array_like=True):
     lost_at: int
     steps: list[Step]
     born: int
-    opened: int
     customer: tuple[int, str, str] | None
 
 
@@ -132,9 +131,6 @@ class ContactPartition(Partition):
                 self._pass_on(event, at)
                 return
             contact = self._open(contact_id, at)
-            if kind == STARTED:
-                self._start(contact_id, contact, event, at)
-                return
         elif self.watermark is not None and contact.due <= self.watermark:
             # Its timer was left to the next commit; for this event it must have rung.
             self._ring(contact_id, contact, self.watermark)
@@ -151,19 +147,13 @@ class ContactPartition(Partition):
                     raise
                 self._pass_on(event, at)
                 return
-        contact.opened = min(contact.opened, at)
+            contact.opened = min(contact.opened, at)
         self._change.open[contact_id] = b""  # packed when the change is taken
         # The first event that names the customer decides, in whatever order they come.
-        if event.customer_id and (contact.customer is None or at <= contact.customer[0]):
+        customer = contact.customer
+        if (customer is None or at <= customer[0]) and event.customer_id:
             self._name_customer(contact, (at, event.id, event.customer_id))
         self._add(contact_id, contact, self._step(event, at, kind))
-
-    def _start(self, contact_id: str, contact: Contact, event: ContactEvent, at: int) -> None:
-        """Take the event that begins most contacts: it says since when and by which channel, and is not kept."""
-        self._change.open[contact_id] = b""
-        contact.last = self._step(event, at, STARTED)
-        if event.customer_id:
-            contact.customer = (at, event.id, event.customer_id)
 
     def _name_customer(self, contact: Contact, named: tuple[int, str, str]) -> None:
         if named[1] not in contact.steps and (contact.customer is None or named < contact.customer):
@@ -238,9 +228,10 @@ class ContactPartition(Partition):
         before, after = contact.told, _summary(contact, over=over)
         if after == before:
             return
-        for sign, summary in ((-1, before), (1, after)):
-            if summary is not None and counts_here(summary):
-                self._note(summary.facts(sign))
+        if before is not None and counts_here(before):
+            self._note(before.facts(-1))
+        if after is not None and counts_here(after):
+            self._note(after.facts(1))
         self._change.told.update(messages(contact_id, contact.born, len(contact.steps), before, after))
         contact.told = after
 
@@ -368,8 +359,8 @@ class ContactPartition(Partition):
         contact.walk, _ = facts(packed.steps)
         if packed.lost_at:
             advance(contact.walk, (packed.lost_at, Kind.EXPIRED, "", "", "", ""), [])
-        contact.born, contact.opened, contact.customer = packed.born, packed.opened, packed.customer
-        contact.last = max(packed.steps, default=None)
+        contact.born, contact.customer = packed.born, packed.customer
+        contact.last, contact.opened = max(packed.steps), min(packed.steps)[0]
         walk = contact.walk
         contact.shown = (walk.place, walk.since) if walk.state is WAITING else None
         contact.told = _summary(contact)
@@ -391,6 +382,6 @@ def _summary(contact: Contact, *, over: bool = False) -> Summary | None:
 
 def _pack(contact: Contact) -> bytes:
     lost_at = contact.walk.lost_at if contact.walk.state is LOST else 0
-    steps = tuple(contact.steps.values()) or (contact.last,)
+    steps = tuple(contact.steps.values())
     # The fields of a PackedContact, as which it is read: a tuple is written the same, and made faster.
-    return _encode((contact.seen, contact.keep_until, lost_at, steps, contact.born, contact.opened, contact.customer))
+    return _encode((contact.seen, contact.keep_until, lost_at, steps, contact.born, contact.customer))

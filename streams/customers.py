@@ -112,8 +112,8 @@ class CustomerPartition(Partition):
 
     def _count_contact(self, event: ContactTold) -> None:
         key = key_of(event)
-        name = self._name_of(key, event.contact_id)
-        known = self._history(name).contacts.get(event.contact_id)
+        name, before = self._find(key, event.contact_id)
+        known = before.contacts.get(event.contact_id)
         if known is not None and known.version >= event.version:
             return
         contact = Contact(
@@ -131,14 +131,12 @@ class CustomerPartition(Partition):
             withdrawn=event.withdrawn,
             arrived=self._arrived,
         )
-        before = self._history(name)
         after = before.copy()
         after.contacts[contact.id] = contact
         self._replace(name, before, after)
 
     def _count_late(self, event: ContactResolved | ContactReopened, at: int) -> None:
-        name = self._name_of(key_of(event), event.contact_id)
-        before = self._history(name)
+        name, before = self._find(key_of(event), event.contact_id)
         said = before.late.get(event.contact_id, Late())
         if any(outcome.id == event.id for outcome in said.outcomes):
             return
@@ -147,8 +145,7 @@ class CustomerPartition(Partition):
         self._replace(name, before, after)
 
     def _count_moment(self, event: CustomerEvent, at: int) -> None:
-        name = self._name_of(event.customer_id, event.id)
-        before = self._history(name)
+        name, before = self._find(event.customer_id, event.id)
         if event.id in before.moments:
             return
         amount = cents(event.amount) if isinstance(event, OrderPlaced) and event.amount else 0
@@ -156,14 +153,16 @@ class CustomerPartition(Partition):
         after.moments[event.id] = Moment(event.id, at, _MEASURES[type(event)], amount, self._arrived)
         self._replace(name, before, after)
 
-    def _name_of(self, key: str, item: str) -> str:
-        """Return under which name something is remembered of a customer: the key, unless that is full."""
+    def _find(self, key: str, item: str) -> tuple[str, History]:
+        """Return under which name something is remembered of a customer, and what: the key, unless that is full."""
         history = self._history(key)
         if item in history.contacts or item in history.moments or item in history.late:
-            return key
+            return key, history
         apart = f"{key}\0{item}"
         full = len(history.contacts) + len(history.moments) >= MOST_KEPT
-        return apart if full or apart in self._packed or apart in self._awake else key
+        if full or apart in self._packed or apart in self._awake:
+            return apart, self._history(apart)
+        return key, history
 
     def _queue_name(self, queue: str) -> str:
         """Return the name that a queue counts under."""

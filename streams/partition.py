@@ -133,7 +133,8 @@ class Partition(ABC):
             raise EventError("future", f"{(at - now) / 1000:.0f} s ahead of now; a source's clock is wrong")
         self._count(event, at)
         if self.watermark is None or at > self.watermark:
-            self.advance(at)
+            self.watermark = at
+            self._on_watermark(at)
 
     def hours_wanted(self, times: Collection[int]) -> list[int]:
         """Return the hours whose settled ids have to be at hand before events of ``times`` are counted."""

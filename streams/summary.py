@@ -5,7 +5,8 @@ A summary is a function of the set of the contact's events, as its facts are. It
 out there: that it was opened and closed is counted where it is, which saves a message for each.
 """
 
-from typing import NamedTuple
+import msgspec
+from msgspec import structs
 
 from streams.contact import Fact, Place, Step, Walk
 from streams.events import Outcome
@@ -13,7 +14,7 @@ from streams.kinds import RESOLVED
 from streams.told import TICKETS, tell, told
 
 
-class Summary(NamedTuple):
+class Summary(msgspec.Struct, frozen=True, gc=False):
     """What became of a contact; times in ms since 1970."""
 
     opened: int
@@ -60,7 +61,7 @@ def messages(
         if before is None or not told_before:
             return {}
         # Nothing holds that was told: as of somebody unknown it is told under no key, and so withdrawn.
-        kept = before._replace(customer="", matter=())
+        kept = structs.replace(before, customer="", matter=())
     else:
         kept = after
     version = born // 1_000 * 1_000_000 + events

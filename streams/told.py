@@ -77,10 +77,12 @@ def told(  # noqa: PLR0913 -- one for each thing that is known of a contact
     ``version`` is the number of its events that are known: what is told of more of them holds. The queue is the one
     visited last; ``answered_by`` names the agents in order, ``replies`` counts the lines and talks of persons.
     """
-    latest = max(opened, ended or 0, *(outcome.at for outcome in outcomes))
+    latest = opened if ended is None or ended < opened else ended
+    for outcome in outcomes:
+        latest = max(latest, outcome.at)
     return ContactTold(
         id=contact_id,
-        time=EPOCH + timedelta(milliseconds=latest),
+        time=EPOCH + timedelta(0, latest // 1000, latest % 1000 * 1000),
         contact_id=contact_id,
         channel=channel,  # type: ignore[arg-type] # it comes from an event that was checked
         version=version,

@@ -71,7 +71,9 @@ class Ledger:
         recent = {number: rows for number, rows in change.deltas.items() if number >= oldest_fine}
         oldest_day = day_of(horizon - self._retention.days_ms, self._retention.zone)
         everything = coarse(change.deltas)
-        post(everything, change.aside)
+        # Their places are none of a queue: nothing has to be added up.
+        for number, places in change.aside.items():
+            everything.setdefault(number, {}).update(places)
         aside = {number: rows for number, rows in change.aside.items() if number >= oldest_interval}
         # What is older counts all the same where its day is still to be made of it.
         intervals = {
