@@ -81,7 +81,9 @@ async def test_the_first_paint_comes_within_200_ms(stage: Stage, open_page: Open
     while len(paints) < TRIES and min(paints, default=FIRST_PAINT_MS) >= FIRST_PAINT_MS:
         await page.reload()
         await expect(page.locator(".tile").first).to_be_visible()
-        paints.append(float(await page.evaluate("performance.getEntriesByName('first-paint')[0].startTime")))
+        # Chromium notes a paint a moment after the tile is in the page.
+        paint = await page.wait_for_function("performance.getEntriesByName('first-paint')[0]?.startTime")
+        paints.append(float(await paint.json_value()))
     print(f"first paint: {sorted(round(paint) for paint in paints)} ms")  # noqa: T201 -- the figure measured
     assert min(paints) < FIRST_PAINT_MS
 
