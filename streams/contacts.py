@@ -126,10 +126,10 @@ class ContactPartition(Partition):
     def _count(self, event: ContactEvent, at: int) -> None:
         contact_id, kind = event.contact_id, KIND_OF[type(event)]
         contact = self.contacts.get(contact_id)
+        if kind >= RESOLVED and (contact is None or not _is_begun(contact)):
+            self._pass_on(event, at)
+            return
         if contact is None:
-            if kind >= RESOLVED:
-                self._pass_on(event, at)
-                return
             contact = self._open(contact_id, at)
         elif self.watermark is not None and contact.due <= self.watermark:
             # Its timer was left to the next commit; for this event it must have rung.
@@ -368,13 +368,20 @@ class ContactPartition(Partition):
         heappush(self._timers, (contact.due, contact_id))
 
 
+def _is_begun(contact: Contact) -> bool:
+    """Tell whether it queued or ended, or is a ticket. If not, it may be a straggler of one that is settled already."""
+    return bool(contact.walk.place[0]) or contact.walk.ended is not None or _is_ticket(contact)
+
+
 def _is_ticket(contact: Contact) -> bool:
     return contact.last is not None and contact.last[4] in TICKETS
 
 
 def _summary(contact: Contact, *, over: bool = False) -> Summary | None:
     """Return what there is to tell of a contact, None while there is nothing."""
-    if contact.last is None or not (over or contact.walk.ended is not None or _is_ticket(contact)):
+    if contact.last is None or not _is_begun(contact):
+        return None
+    if not (over or contact.walk.ended is not None or _is_ticket(contact)):
         return None
     customer = contact.customer[2] if contact.customer else ""
     return summary_of(contact.walk, contact.opened, contact.last[4], customer)

@@ -8,6 +8,7 @@ A history at rest is kept packed: there are far more customers than those who ar
 
 from collections.abc import Iterable, Mapping
 from heapq import heapify, heappop, heappush
+from operator import attrgetter
 from typing import Final
 
 import msgspec
@@ -27,7 +28,7 @@ from streams.events import (
 from streams.measures import Measure, add
 from streams.partition import Change, Limits, Partition
 from streams.policy import DAY_MS
-from streams.told import TICKETS, cents, key_of, outcome_of
+from streams.told import LIFE, TICKETS, cents, key_of, outcome_of
 from streams.windows import interval
 
 #: What is over is remembered for this long after what could follow from it: so late may anything come, or come again.
@@ -114,9 +115,21 @@ class CustomerPartition(Partition):
         key = key_of(event)
         name, before = self._find(key, event.contact_id)
         known = before.contacts.get(event.contact_id)
-        if known is not None and known.version >= event.version:
-            return
-        contact = Contact(
+        told = self._contact(event, is_customer=bool(event.customer_id) and name == key)
+        if known is None or known.version // LIFE == told.version // LIFE:
+            if known is not None and known.version >= told.version:
+                return
+            after = before.copy()
+            after.contacts[told.id] = told
+        else:
+            after = before.copy()
+            if not self._lived_twice(after, *sorted((known, told), key=attrgetter("version"))):
+                return
+        self._replace(name, before, after)
+
+    def _contact(self, event: ContactTold, *, is_customer: bool) -> Contact:
+        """Return what is remembered of a contact."""
+        return Contact(
             event.contact_id,
             event.version,
             event.opened,
@@ -127,13 +140,24 @@ class CustomerPartition(Partition):
             event.answered_by,
             event.replies,
             event.outcomes,
-            known=bool(event.customer_id) and name == key,
+            known=is_customer,
             withdrawn=event.withdrawn,
             arrived=self._arrived,
         )
-        after = before.copy()
-        after.contacts[contact.id] = contact
-        self._replace(name, before, after)
+
+    def _lived_twice(self, history: History, earlier: Contact, later: Contact) -> bool:
+        """Remember the later of two lives under one id, and what was said of the earlier; tell whether that is new.
+
+        The id was settled, and something came of it after all: a customer who writes again, or a straggler.
+        """
+        said = history.late.get(later.id, Late()).outcomes
+        ids = {outcome.id for outcome in said}
+        new = () if earlier.withdrawn else tuple(outcome for outcome in earlier.outcomes if outcome.id not in ids)
+        if new:
+            history.late[later.id] = Late((*said, *new), self._arrived)
+        is_new = history.contacts.get(later.id) is not later
+        history.contacts[later.id] = later
+        return is_new or bool(new)
 
     def _count_late(self, event: ContactResolved | ContactReopened, at: int) -> None:
         name, before = self._find(key_of(event), event.contact_id)

@@ -11,7 +11,7 @@ from msgspec import structs
 from streams.contact import Fact, Place, Step, Walk
 from streams.events import Outcome
 from streams.kinds import RESOLVED
-from streams.told import TICKETS, tell, told
+from streams.told import LIFE, TICKETS, tell, told
 
 
 class Summary(msgspec.Struct, frozen=True, gc=False):
@@ -64,7 +64,7 @@ def messages(
         kept = structs.replace(before, customer="", matter=())
     else:
         kept = after
-    version = born // 1_000 * 1_000_000 + events
+    version = born // 1_000 * LIFE + events
     summary = told(
         contact_id,
         kept.place[1],

@@ -26,6 +26,9 @@ from streams.events import (
 #: Contacts by these are tickets: they are open until somebody settles them. A call or a chat ends by itself.
 TICKETS: Final = frozenset({"email", "messaging", "sms"})
 
+#: A version is this many times the second that the contact's life began in, and the number of its events.
+LIFE: Final = 1_000_000
+
 #: Of more agents and outcomes than these the latest are told: a message has to stay below what is read.
 MOST_AGENTS: Final = 10
 MOST_OUTCOMES: Final = 20
@@ -137,4 +140,6 @@ def pass_on(event: ContactEvent | CustomerEvent) -> dict[str, bytes]:
 
 
 def _message(key: str, summary: ContactTold) -> dict[str, bytes]:
-    return {f"{key} {summary.contact_id}": _pack(Message(key.encode(), encode(summary)))}
+    # Of two lives under one id the second must not take the place of what was told of the first.
+    life = summary.version // LIFE
+    return {f"{key} {summary.contact_id} {life}": _pack(Message(key.encode(), encode(summary)))}

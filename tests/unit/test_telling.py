@@ -138,3 +138,28 @@ def test_customer_is_the_one_named_first_in_whatever_order_it_comes(desk: Listen
     desk.repeat({**event, "time": written(BEGIN - 1_000)})
     heard = sorted((key, told.withdrawn, told.opened) for key, told in desk.summaries())
     assert heard == [("anna", True, BEGIN - 1_000), ("berta", False, BEGIN - 1_000)]
+
+
+def test_what_is_said_of_a_contact_that_left_but_a_straggler_is_passed_on_and_the_straggler_tells_nothing(
+    desk: Listener,
+) -> None:
+    desk.live(customer_id="anna")
+    desk.pass_to(5 * HOUR_MS)
+    desk.summaries()
+    desk.tell(5 * HOUR_MS, "c", "wrapped", customer_id="anna")
+    assert desk.keeps("c")
+    late = desk.tell(6 * HOUR_MS, "c", "resolved", customer_id="anna")
+    assert [(key, told.id) for key, told in desk.summaries()] == [("anna", late["id"])]
+    desk.pass_to(5 * DAY_MS)
+    assert not desk.keeps("c")
+    assert desk.summaries() == []
+
+
+def test_two_lives_under_one_id_are_told_both_though_neither_was_sent_yet(desk: Listener) -> None:
+    desk.live(customer_id="anna")
+    desk.pass_to(5 * HOUR_MS)
+    desk.tell(5 * HOUR_MS, "c", "queued", queue="sales", customer_id="anna")
+    desk.tell(5 * HOUR_MS + 1_000, "c", "ended", customer_id="anna")
+    first, second = {name for name, _ in desk.told}
+    assert first != second
+    assert [told.opened for _, told in desk.summaries()] == [BEGIN, BEGIN + 5 * HOUR_MS]
