@@ -92,9 +92,8 @@ class Pipeline:
     def read(self) -> int:
         """Return how many messages of sources were counted or refused so far; callwatch's own are left out."""
         counted = self.samples("callwatch_events_total"), self.samples("callwatch_dead_letters_total")
-        return round(
-            sum(count for each in counted for labels, count in each.items() if 'topic="customers"' not in labels)
-        )
+        own = 'topic="callcenter.customers"'
+        return round(sum(count for each in counted for labels, count in each.items() if own not in labels))
 
     def wait_read(self, messages: int, within_s: float = 120.0) -> None:
         """Wait until that many messages were counted or refused."""

@@ -102,5 +102,6 @@ async def test_every_key_begins_with_callwatch(redis_url: str) -> None:
     with redis.Redis.from_url(redis_url) as client:
         keys = {key.decode() for key in client.scan_iter()}
     own = {key.removeprefix("callwatch:{calls/0}:") for key in keys - {"callwatch:partitions"}}
-    assert own == {"head", "open", "now", "totals", "stats", "buckets", "log", "fine:100", "interval:1", "settled:5"}
+    hashes = {"head", "open", "now", "totals", "stats", "buckets", "log", "outbox"}
+    assert own == hashes | {"fine:100", "interval:1", "day:20000", "settled:5"}
     assert all(key.startswith("callwatch:") for key in keys)
