@@ -190,7 +190,10 @@ def make_board(settings: Settings, store: RedisStore) -> Board:
             return max(marks)
         return wall_clock() - follower.silence_ms
 
-    follower = Follower(store, lambda: Model(windows, policies.zone), clock, settings.stale_after_ms)
+    def at_once(queue: str) -> int:
+        return policies.of(queue).contacts_at_once
+
+    follower = Follower(store, lambda: Model(windows, policies.zone, at_once), clock, settings.stale_after_ms)
     return Board(
         follower,
         store,

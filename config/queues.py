@@ -149,6 +149,7 @@ PROMISE_VALUES: Final[Values] = (
     ("queue_length_limit", "queue_length_limit", _limit(_count)),
     ("longest_wait_limit", "longest_wait_limit_ms", _limit(parse_duration)),
     ("minimum_contacts", "minimum_contacts", _minimum),
+    ("contacts_at_once", "contacts_at_once", _minimum),
     ("backlog_goal", "backlog_goal", _limit(_count)),
 )
 PROMISE_KEYS: Final = ("service_level", *(key for key, _, _ in PROMISE_VALUES), "hours", "holidays")

@@ -55,6 +55,8 @@ class Promise(msgspec.Struct, frozen=True, kw_only=True):
     longest_wait_limit_ms: int | None = None
     #: A ratio of fewer contacts than these alarms nobody: one hang-up at night is 100 % abandonment.
     minimum_contacts: int = 20
+    #: An agent has as many of the queue's contacts at the same time: one call, but several chats.
+    contacts_at_once: int = 1
     #: So many tickets may be open at most; None: the queue has no goal.
     backlog_goal: int | None = None
     #: Empty means always open.

@@ -114,6 +114,14 @@ def utilisation(states: Mapping[str, float]) -> float | None:
     return ratio(busy, sum(spent for state, spent in states.items() if state != "offline"))
 
 
+def concurrency(handle_ms: float, states: Mapping[str, float]) -> float | None:
+    """Return how many contacts an agent had at once: the handle time of all, over the time spent on contacts.
+
+    ``states`` is ms by state. Little's law: contacts at a time = contacts by time x time of each.
+    """
+    return ratio(handle_ms, states.get("on_contact", 0) + states.get("wrap_up", 0))
+
+
 def occupancy(states: Mapping[str, float]) -> float | None:
     """Return the share of the time for contacts that was spent on them; ``states`` is ms by state."""
     busy = states.get("on_contact", 0) + states.get("wrap_up", 0)

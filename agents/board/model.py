@@ -6,7 +6,7 @@ would give.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -165,10 +165,15 @@ class Book:
             post(self._days_aside, {midnight(number * INTERVAL_MS, self._zone): places})
 
 
+def _one(_queue: str) -> int:
+    return 1
+
+
 class Model:
     """All partitions together."""
 
-    def __init__(self, windows: Mapping[str, int], zone: ZoneInfo) -> None:
+    def __init__(self, windows: Mapping[str, int], zone: ZoneInfo, at_once: Callable[[str], int] = _one) -> None:
+        """Show ``windows``, by days of ``zone``; ``at_once`` says how many contacts of a queue an agent has at once."""
         # What comes is measured over windows of its own, whatever windows are shown.
         lengths = {**RATES_MS, **windows}
         self.contacts = Book(lengths, zone)
@@ -185,7 +190,7 @@ class Model:
         self.people: dict[str, tuple[str, int, tuple[str, ...]]] = {}
         #: The time up to which the windows reach, in ms; 0 before the first ``move``.
         self.now = 0
-        self.outlook = Outlook(self.contacts, self.waiting, self.people)
+        self.outlook = Outlook(self.contacts, self.waiting, self.people, at_once)
         self._places: dict[tuple[str, str], Place] = {}
         #: By book, the counters of all partitions, by place; None where they have changed.
         self._counters: dict[str, dict[Place, Row | None]] = {name: {} for name in BOOKS}

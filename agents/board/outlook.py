@@ -5,7 +5,8 @@ over the last windows. Nothing is said of a queue of which no agent is known or 
 """
 
 from collections import Counter, deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from math import ceil
 from typing import Final, NamedTuple, Protocol
 
 from agents.store import Delta
@@ -46,11 +47,11 @@ class Windows(Protocol):
 
 
 class Load(NamedTuple):
-    """What a queue is up against: arrivals a second over either window, agents who serve and are free, handle time."""
+    """What a queue is up against: arrivals a second over either window, contacts taken at once, handle time."""
 
     short: float
     long: float
-    agents: int
+    places: int
     handle_time: float
 
 
@@ -100,11 +101,16 @@ class Outlook:
         contacts: Windows,
         waiting: Mapping[Place, Mapping[Key, int]],
         people: Mapping[str, tuple[str, int, tuple[str, ...]]],
+        at_once: Callable[[str], int],
     ) -> None:
-        """Look at the model's book of ``contacts``, those ``waiting`` and its ``people``."""
+        """Look at the model's book of ``contacts``, those ``waiting`` and its ``people``.
+
+        ``at_once`` says how many contacts of a queue an agent has at the same time.
+        """
         self._contacts = contacts
         self._waiting = waiting
         self._people = people
+        self._at_once = at_once
         #: queue -> agents by state; None when states have changed
         self._staff: dict[str, Counter[str]] | None = None
         self._told: dict[Key, float] = {}
@@ -141,14 +147,18 @@ class Outlook:
         """Return how long the next to arrive waits, in seconds; None where it is not known.
 
         Who waits ahead are those in the same queue and channel, who serves are all agents of the queue in a state of
-        work, however many other queues they have. So it is too short where agents serve several busy queues, and too
-        long where many give up.
+        work, each with as many contacts as they have at once, however many other queues they have. So it is too short
+        where agents serve several busy queues, and too long where many give up.
         """
         staff, took = self.staff(place[0]), self.handle_time(place)
         if staff is None or not took:
             return None
-        serving = sum(staff[state] for state in SERVING)
-        return staffing.expected_wait(len(self._waiting.get(place, ())), staff["available"], serving, took)
+        ahead, places = len(self._waiting.get(place, ())), self._places(staff, place[0])
+        return staffing.expected_wait(ahead, staff["available"], places, took)
+
+    def _places(self, staff: Counter[str], queue: str) -> int:
+        """Return how many contacts of a queue those who serve it can have at once."""
+        return sum(staff[state] for state in SERVING) * self._at_once(queue)
 
     def error_seconds(self, place: Place, now: int) -> float | None:
         """Return how far off, on average, what was told on arrival was of those answered in the last hour."""
@@ -156,10 +166,13 @@ class Outlook:
         return None if errors is None else errors.mean_seconds(now)
 
     def overload(self, place: Place, promise: Promise) -> Overload | None:
-        """Return what a queue that takes more than it can needs; None for one that does not."""
+        """Return what a queue that takes more than it can needs; None for one that does not.
+
+        As long as a queue keeps its promise its agents do take what comes, whatever was thought that they can.
+        """
         since = self._since.get(place)
         load = None if since is None else self._load(place)
-        if since is None or load is None:
+        if since is None or load is None or self._keeps(place, promise):
             return None
         needed = staffing.agents_needed(
             load.short, load.handle_time, promise.threshold_ms / SECOND_MS, promise.target_ratio
@@ -167,9 +180,14 @@ class Outlook:
         waiting = len(self._waiting.get(place, ()))
         took = None if needed is None else staffing.recovery(waiting, load.short, needed, load.handle_time)
         hour = HOUR_MS // SECOND_MS
-        able = staffing.capacity(load.agents, load.handle_time)
+        able = staffing.capacity(load.places, load.handle_time)
         minutes = None if took is None else took * SECOND_MS / MINUTE_MS
-        return Overload(since, load.short * hour, able * hour, needed, minutes)
+        agents = None if needed is None else ceil(needed / promise.contacts_at_once)
+        return Overload(since, load.short * hour, able * hour, agents, minutes)
+
+    def _keeps(self, place: Place, promise: Promise) -> bool:
+        level = kpis.service_level(self._contacts.sums(SHORT).get(place, {}))[promise.formula]
+        return level is not None and level >= promise.target_ratio
 
     def move(self, now: int) -> None:
         """Look, once a fine bucket, where more come than can be taken: over both windows, not for a moment alone."""
@@ -184,7 +202,7 @@ class Outlook:
 
     def _too_much(self, place: Place) -> bool:
         load = self._load(place)
-        return load is not None and min(load.short, load.long) > staffing.capacity(load.agents, load.handle_time)
+        return load is not None and min(load.short, load.long) > staffing.capacity(load.places, load.handle_time)
 
     def _load(self, place: Place) -> Load | None:
         staff, took = self.staff(place[0]), self.handle_time(place)
@@ -194,7 +212,7 @@ class Outlook:
             self._contacts.sums(window).get(place, {}).get(Measure.OFFERED, 0) * SECOND_MS / length
             for window, length in RATES_MS.items()
         ]
-        return Load(rates[0], rates[1], sum(staff[state] for state in SERVING), took)
+        return Load(rates[0], rates[1], self._places(staff, place[0]), took)
 
     def observe(self, partition: str, delta: Delta, now: int, places: Mapping[Key, Place]) -> None:
         """Take note of who has arrived and who was answered, before the model shows it.

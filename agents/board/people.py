@@ -51,6 +51,7 @@ def _person(
         "average_handle_time_seconds": rounded(kpis.average_handle_time(worked)),
         "occupancy": rounded(service.occupancy(states)),
         "utilisation": rounded(service.utilisation(states)),
+        "concurrency": rounded(service.concurrency(kpis.handle_ms(worked), states)),
         "adherence": rounded(_adherence(model, policies, period, name, books["agents"].get(place, {}))),
         "declined": worked.get(Measure.DECLINED, 0) if rings else None,
         "quality_mean": rounded(satisfaction.mean_quality(reviewed)),

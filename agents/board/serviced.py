@@ -236,6 +236,7 @@ def people() -> f.Schema:
         "average_handle_time_seconds": f.number("(talk with hold + wrap-up) / handled, in seconds"),
         "occupancy": f.number("on contacts / on contacts and ready for them"),
         "utilisation": f.number("on contacts / all time but offline"),
+        "concurrency": f.number("contacts at the same time while on contacts: handle time / time on contacts"),
         "adherence": f.number("scheduled time spent in a state of work / scheduled time; null without a schedule"),
         "declined": _whole("offers declined"),
         "quality_mean": f.number("mean score of reviews, as a share of the scale"),

@@ -172,6 +172,7 @@ def agents(_asked: QueryParams) -> Row:
             "average_handle_time_seconds": 231.0 + 9 * i,
             "occupancy": None if state == "offline" else 0.83 - 0.03 * i,
             "utilisation": 0.71 - 0.02 * i,
+            "concurrency": 1.0 if i % 2 else 2.4,
             "adherence": 0.96 - 0.04 * i,
             "declined": i % 3,
             "quality_mean": None if i == 3 else 0.88 - 0.02 * i,

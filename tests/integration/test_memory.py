@@ -142,7 +142,7 @@ def test_eight_hours_of_load_end_with_the_memory_they_had_in_their_middle(
     # A backlog of so many hours is worked off without leaving the group.
     assert kafka.members(watched.pipeline.name) == joined
     middle, last = typical(looks, 0.4, 0.6), typical(looks, 0.9, 1.0)
-    # What grows on is told in docs/reliability.md: in Redis 8 bytes a contact for 7 days, and a customer for each at most.
+    # What grows on is told in docs/reliability.md: in Redis 8 bytes a contact for 7 days, and a customer at most.
     contacts = HOURS * 3_600 * RATE / 2
     # The counting itself grows by 1 MiB; the rest is what the allocator keeps of fetches and commits of a backlog.
     # If the records, or what is made of them, were held, half a day of them would be several times as much as this.

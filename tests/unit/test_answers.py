@@ -192,7 +192,7 @@ async def test_people_are_told_with_what_they_did() -> None:
     assert (ann["agent_id"], ann["state"], ann["handled"], ann["closed"]) == ("ann", "on_contact", 20, 7)
     assert ann["time_in_state_seconds"]["on_contact"] == 3_600
     assert (ann["average_handle_time_seconds"], ann["occupancy"], ann["quality_mean"]) == (180, 1.0, 0.9)
-    assert (ann["declined"], ann["adherence"]) == (None, None)
+    assert (ann["declined"], ann["adherence"], ann["concurrency"]) == (None, None, 1.0)
 
 
 async def test_what_people_did_is_for_the_role_admin_alone() -> None:

@@ -127,6 +127,10 @@ queues:
             "2: business.customers: has no counted; write {number: 12000, counted: 2027-01-01}",
         ),
         ("business:\n  customers: {counted: 2027-01-01}", "2: business.customers: has no number; write"),
+        (
+            "queues:\n  chat: {contacts_at_once: 0}",
+            '2: queues.chat.contacts_at_once: "0" is not a number of contacts; write a whole number from 1 on',
+        ),
         ("queues:\n  sales: {backlog_goal: few}", '2: queues.sales.backlog_goal: "few" is not a number of contacts'),
         ("schedules: [ann]", "1: schedules: has no keys under it; write keys with values"),
         ("schedules:\n  ann: always", "2: schedules.ann: has no keys under it; write keys with values"),

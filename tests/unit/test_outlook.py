@@ -18,9 +18,9 @@ PROMISE: Final = Promise()
 NOTHING: Final = Snapshot("", None, {}, {}, {}, {}, {})
 
 
-def model_with(agents: int, *, free: int = 0, handled: int = 10, took_ms: int = 120_000) -> Model:
+def model_with(agents: int, *, free: int = 0, handled: int = 10, took_ms: int = 120_000, at_once: int = 1) -> Model:
     """Return a model of one queue: agents of whom some are free, and contacts handled just now."""
-    model = Model(WINDOWS, Policies().zone)
+    model = Model(WINDOWS, Policies().zone, {"sales": at_once}.__getitem__)
     for partition in ("calls/0", "agents/0"):
         model.start(partition, NOTHING)
     model.move(START)
@@ -104,9 +104,9 @@ def test_errors_of_more_than_an_hour_ago_are_forgotten_and_memory_is_bounded() -
     assert errors.mean_seconds(START + 5 * HOUR_MS) is None
 
 
-def overloaded(agents: int, arrivals: int) -> Model:
+def overloaded(agents: int, arrivals: int, *, at_once: int = 1) -> Model:
     """Return a queue at which ``arrivals`` came in each of fifteen minutes."""
-    model = model_with(agents)
+    model = model_with(agents, at_once=at_once)
     for minute in range(15):
         model.move(START + minute * MINUTE_MS)
         tell(model, {Measure.OFFERED: arrivals})
@@ -134,6 +134,28 @@ def test_more_than_can_be_taken_is_an_overload_with_what_it_takes_to_recover() -
 
 def test_as_many_as_can_be_taken_are_no_overload() -> None:
     assert overloaded(8, 3).outlook.overload(SALES, PROMISE) is None
+
+
+def test_agents_who_have_several_contacts_at_once_take_as_many_more() -> None:
+    assert overloaded(4, 3, at_once=2).outlook.overload(SALES, PROMISE) is None
+    found = overloaded(4, 5, at_once=2).outlook.overload(SALES, Promise(contacts_at_once=2))
+    alone = overloaded(4, 5).outlook.overload(SALES, PROMISE)
+    assert found is not None
+    assert alone is not None
+    assert found.capacity_per_hour == pytest.approx(2 * alone.capacity_per_hour)
+    assert alone.agents_needed is not None
+    assert found.agents_needed == -(-alone.agents_needed // 2)
+    model = model_with(4, at_once=2)
+    tell(model, {}, c1=START, c2=START)
+    assert model.outlook.expected_wait(SALES) == 45
+
+
+def test_a_queue_that_keeps_its_promise_is_not_overloaded_whatever_its_agents_were_thought_to_take() -> None:
+    model = overloaded(4, 3)
+    tell(model, answered(*[1_000] * 8))
+    assert model.outlook.overload(SALES, PROMISE) is None
+    tell(model, answered(*[60_000] * 3))
+    assert model.outlook.overload(SALES, PROMISE) is not None
 
 
 def test_an_overload_is_over_once_fewer_come() -> None:

@@ -226,7 +226,7 @@ export function showSubjects({ rows, other }, period) {
 /** Show the people of an answer of /api/v1/agents; `at` (epoch milliseconds) is when it was given. */
 export function showPeople(people, at) {
   const columns = [words.agent, words.state, words.since, words.handled, words.closed, words.handleTime,
-    words.occupancy, words.utilisation, words.adherence, words.declined, words.qualityMean];
+    words.concurrency, words.occupancy, words.utilisation, words.adherence, words.declined, words.qualityMean];
   const lines = people.map((person) => [
     person.agent_id,
     strings.states[person.state] ?? person.state ?? strings.dash,
@@ -234,6 +234,7 @@ export function showPeople(people, at) {
     number(person.handled),
     number(person.closed),
     time(person.average_handle_time_seconds),
+    score(person.concurrency),
     ratio(person.occupancy),
     ratio(person.utilisation),
     ratio(person.adherence),

@@ -114,6 +114,7 @@ export const english = {
   since: "For",
   closed: "Closed",
   occupancy: "Occupancy",
+  concurrency: "At once",
   utilisation: "Utilisation",
   adherence: "Adherence",
   noPeople: "No agent has told a state.",

@@ -114,6 +114,7 @@ export const french = {
   since: "Depuis",
   closed: "Clos",
   occupancy: "Occupation",
+  concurrency: "À la fois",
   utilisation: "Utilisation",
   adherence: "Respect du planning",
   noPeople: "Aucun agent n’a transmis son état.",

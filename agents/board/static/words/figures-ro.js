@@ -114,6 +114,7 @@ export const romanian = {
   since: "De",
   closed: "Închise",
   occupancy: "Ocupare",
+  concurrency: "Simultan",
   utilisation: "Utilizare",
   adherence: "Respectarea programului",
   noPeople: "Niciun agent nu și-a comunicat starea.",
