@@ -61,7 +61,7 @@ async def test_every_part_of_the_answer_is_shown(open_page: OpenPage) -> None:
     await expect(page.locator("#times tbody tr").first).to_contain_text("First response0:410:291:38")
     await expect(page.locator("#people tbody tr")).to_have_count(5)
     await expect(page.locator("#people tbody tr").first.locator("th, td")).to_have_text(
-        ["agent-001", "on contact", "0:14", "31", "22", "3:51", "83.0%", "71.0%", "96.0%", "0", "88.0%"]
+        ["agent-001", "on contact", "0:14", "31", "22", "3:51", "2.4", "83.0%", "71.0%", "96.0%", "0", "88.0%"]
     )
     await expect(page.locator("#channels li")).to_have_text(
         [re.compile(r"voice907 . 73.0%"), re.compile(r"chat236 . 19.0%"), re.compile(r"email99 . 8.0%")]
