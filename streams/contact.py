@@ -37,8 +37,8 @@ def is_aside(place: Place) -> bool:
 #: (+1 noted or -1 taken back, name, time, place, duration or 0)
 Fact = tuple[int, str, int, Place, int]
 
-#: One event as its contact remembers it: time, kind, id, the queue or the reason or whether a machine settled it,
-#: channel, and by whom (agent) or about what (subject) or for how much. As tuples they sort in the order of the walk.
+#: One event as its contact remembers it: time, kind, id, the queue or the reason or what the end is said to be (whether
+#: a machine settled it, for how much), channel, and by whom (agent) or about what (subject). They sort as it walks.
 Step = tuple[int, int, str, str, str, str]
 
 
@@ -77,6 +77,7 @@ class Walk:
         "since",
         "state",
         "subject",
+        "talks",
         "unanswered",
         "work",
     )
@@ -95,7 +96,7 @@ class Walk:
         self.work: tuple[int, Place, int, str] | None = None
         #: When the contact ended, unless something followed.
         self.ended: int | None = None
-        #: Who talked last, and all talks, by who talked.
+        #: Who talked last; and who took part, by talk and line, whoever goes on once.
         self.agent = ""
         self.agents: tuple[str, ...] = ()
         self.subject = ""
@@ -107,8 +108,9 @@ class Walk:
         #: Where a bot wrote first, and when the customer left after that, having asked for nobody.
         self.bot: Place | None = None
         self.left_at: int | None = None
-        #: How many lines persons wrote.
+        #: How many lines persons wrote, and how often one began to talk.
         self.lines = 0
+        self.talks = 0
         #: What was said of the matter.
         self.matter: tuple[Step, ...] = ()
 
@@ -140,6 +142,7 @@ def _stop_waiting(walk: Walk, noted: list[Fact]) -> None:
 def _answer(walk: Walk, step: Step, noted: list[Fact]) -> None:
     _stop_waiting(walk, noted)
     walk.answered, walk.hold, walk.agent = step[0], 0, step[5]
+    walk.talks += 1
     walk.agents = (*walk.agents, step[5])
     noted.append((1, "answered", step[0], walk.place, step[0] - walk.since))
 
@@ -236,6 +239,9 @@ def _receive(walk: Walk, step: Step, _noted: list[Fact]) -> None:
 def _reply(walk: Walk, step: Step, noted: list[Fact]) -> None:
     at, place = step[0], _where(walk, step)
     walk.lines += 1
+    # Who writes without a talk of their own, as on a ticket, or joins one, takes part as well.
+    if step[5] and walk.agents[-1:] != (step[5],):
+        walk.agents = (*walk.agents, step[5])
     if walk.asked is not None and not walk.responded:
         walk.responded = True
         noted.append((1, "first_response", at, place, at - walk.asked))

@@ -170,11 +170,15 @@ class ContactPartition(Partition):
             by = event.agent_id
         elif kind == LEFT:
             detail = event.reason
-        elif kind == SENT and event.sender == "bot":
-            kind = BOT_SENT
+        elif kind == SENT:
+            if event.sender == "bot":
+                kind = BOT_SENT
+            else:
+                by = event.agent_id or ""
         elif kind >= RESOLVED:
-            detail = "" if event.automated is UNSET else str(event.automated)
-            by = "" if event.cost is UNSET else str(event.cost)
+            automated = "" if event.automated is UNSET else event.automated
+            detail = f"{automated} {'' if event.cost is UNSET else event.cost}"
+            by = event.agent_id or ""
         return (at, kind, event.id, detail, event.channel, by)
 
     def _pass_on(self, event: ContactEvent, at: int) -> None:
@@ -232,7 +236,7 @@ class ContactPartition(Partition):
             self._note(before.facts(-1))
         if after is not None and counts_here(after):
             self._note(after.facts(1))
-        self._change.told.update(messages(contact_id, contact.born, len(contact.steps), before, after))
+        self._change.told.update(messages(contact_id, contact.born, len(contact.steps), before, after, over=over))
         contact.told = after
 
     def _add(self, contact_id: str, contact: Contact, step: Step) -> None:

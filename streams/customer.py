@@ -24,10 +24,10 @@ from typing import Final, NamedTuple
 import msgspec
 
 from streams.contact import Place
-from streams.events import Outcome
+from streams.events import ContactTold, Outcome
 from streams.measures import Histogram, Measure, Row, add, bin_of
 from streams.policy import DAY_MS, Business
-from streams.told import TICKETS
+from streams.told import LIFE, TICKETS
 
 #: The measures by their own names, as plain numbers: Python 3.11 takes long to hash a member of an enum.
 _ORDERS: Final = int(Measure.ORDERS)
@@ -85,6 +85,11 @@ class Contact(msgspec.Struct, array_like=True, frozen=True):
     arrived: int = 0
 
     @property
+    def life(self) -> tuple[str, int]:
+        """Return what tells its lives apart, and from all other contacts'."""
+        return self.id, self.version // LIFE
+
+    @property
     def place(self) -> Place:
         """Return where it counts: its queue, or its channel alone where it has been to none."""
         return (self.queue, self.channel) if self.queue else (self.channel, "@channel")
@@ -139,23 +144,51 @@ class History(msgspec.Struct, array_like=True):
         """Return a history that can be changed while this one stays as it is."""
         return History(self.due, self.noted, self.windows, dict(self.contacts), dict(self.moments), dict(self.late))
 
-    def story_of(self, contact: Contact) -> Story:
-        """Return what became of one of the contacts."""
-        late = self.late.get(contact.id)
-        return story(contact, () if late is None else late.outcomes)
-
     def stories(self) -> "Stories":
         """Return the contacts that are not withdrawn with what became of them, first opened first."""
         contacts = sorted((each for each in self.contacts.values() if not each.withdrawn), key=_opening)
-        return [(contact, self.story_of(contact)) for contact in contacts]
+        if len({contact.id for contact in contacts}) == len(contacts):
+            late = self.late
+            return [(each, story(each, late[each.id].outcomes if each.id in late else ())) for each in contacts]
+        return self._of_lives(contacts)
+
+    def _of_lives(self, contacts: "list[Contact]") -> "Stories":
+        """Return the stories of ``contacts``, some of which have an id in common: lives that began after one another.
+
+        A later life that was in no queue is what followed the one before, as a line of thanks: what is said in it is
+        said of that one. What was said late is said of the life that was the latest then.
+        """
+        lives: dict[str, list[Contact]] = {}
+        said: dict[tuple[str, int], list[Outcome]] = {}
+        for contact in contacts:
+            own = lives.setdefault(contact.id, [])
+            if contact.queue or not own:
+                own.append(contact)
+            else:
+                said.setdefault(own[-1].life, []).extend(contact.outcomes)
+        for name, own in lives.items():
+            for outcome in self.late[name].outcomes if name in self.late else ():
+                begun = [each for each in own if each.opened <= outcome.at]
+                said.setdefault((begun or own[:1])[-1].life, []).append(outcome)
+        kept = sorted((contact for own in lives.values() for contact in own), key=_opening)
+        return [(contact, story(contact, said.get(contact.life, ()))) for contact in kept]
 
 
 #: Contacts with what became of them, in the order of their opening.
 Stories = list[tuple[Contact, Story]]
 
 
-def _opening(contact: Contact) -> tuple[int, str]:
-    return contact.opened, contact.id
+def _opening(contact: Contact) -> tuple[int, str, int]:
+    return contact.opened, contact.id, contact.version
+
+
+def slot_of(history: History, told: ContactTold) -> str:
+    """Return under which name of ``history.contacts`` a life of a contact stands, or is to stand."""
+    slot = f"{told.contact_id}\0{told.version // LIFE}"
+    first = history.contacts.get(told.contact_id)
+    if slot in history.contacts or (first is not None and first.version // LIFE != told.version // LIFE):
+        return slot
+    return told.contact_id
 
 
 #: What is done first of what happened at one instant.
@@ -224,7 +257,8 @@ def _note_contact(found: Facts, contact: Contact, known: Story) -> None:
     _note(found, contact.opened, place, row)
     if known.closed_at is not None:
         _note(found, known.closed_at, place, {_CLOSED: 1})
-        for agent in contact.answered_by[-1:]:
+        agent = _closer(contact, known)
+        if agent:
             _note(found, known.closed_at, (agent, "@agent"), {_CLOSED: 1})
     for at in known.reopened:
         _note(found, at, place, {_REOPENED: 1})
@@ -234,8 +268,14 @@ def _note_contact(found: Facts, contact: Contact, known: Story) -> None:
         _note(found, known.resolved.at, place, _of_resolution(contact, known, known.resolved))
 
 
+def _closer(contact: Contact, known: Story) -> str | None:
+    """Return the agent who closed a contact: who is said to have resolved it, or who took part last."""
+    said = None if known.resolved is None else known.resolved.agent_id
+    return said or (contact.answered_by[-1] if contact.answered_by else None)
+
+
 def _of_resolution(contact: Contact, known: Story, resolved: Outcome) -> Row:
-    nobody = not contact.answered_by and not contact.replies
+    nobody = not (contact.answered_by or contact.replies or resolved.agent_id)
     return {
         _RESOLVED: 1,
         _RESOLVED_KNOWN: int(contact.known),

@@ -8,13 +8,24 @@ A history at rest is kept packed: there are far more customers than those who ar
 
 from collections.abc import Iterable, Mapping
 from heapq import heapify, heappop, heappush
-from operator import attrgetter
 from typing import Final
 
 import msgspec
 
 from streams.contact import Place, is_aside
-from streams.customer import Contact, Facts, History, Late, Moment, Stories, Windows, facts, next_final, tickets
+from streams.customer import (
+    Contact,
+    Facts,
+    History,
+    Late,
+    Moment,
+    Stories,
+    Windows,
+    facts,
+    next_final,
+    slot_of,
+    tickets,
+)
 from streams.events import (
     ContactReopened,
     ContactResolved,
@@ -28,7 +39,7 @@ from streams.events import (
 from streams.measures import Measure, add
 from streams.partition import Change, Limits, Partition
 from streams.policy import DAY_MS
-from streams.told import LIFE, TICKETS, cents, key_of, outcome_of
+from streams.told import TICKETS, cents, key_of, outcome_of
 from streams.windows import interval
 
 #: What is over is remembered for this long after what could follow from it: so late may anything come, or come again.
@@ -114,22 +125,11 @@ class CustomerPartition(Partition):
     def _count_contact(self, event: ContactTold) -> None:
         key = key_of(event)
         name, before = self._find(key, event.contact_id)
-        known = before.contacts.get(event.contact_id)
-        told = self._contact(event, is_customer=bool(event.customer_id) and name == key)
-        if known is None or known.version // LIFE == told.version // LIFE:
-            if known is not None and known.version >= told.version:
-                return
-            after = before.copy()
-            after.contacts[told.id] = told
-        else:
-            after = before.copy()
-            if not self._lived_twice(after, *sorted((known, told), key=attrgetter("version"))):
-                return
-        self._replace(name, before, after)
-
-    def _contact(self, event: ContactTold, *, is_customer: bool) -> Contact:
-        """Return what is remembered of a contact."""
-        return Contact(
+        slot = slot_of(before, event)
+        known = before.contacts.get(slot)
+        if known is not None and known.version >= event.version:
+            return
+        contact = Contact(
             event.contact_id,
             event.version,
             event.opened,
@@ -140,24 +140,13 @@ class CustomerPartition(Partition):
             event.answered_by,
             event.replies,
             event.outcomes,
-            known=is_customer,
+            known=bool(event.customer_id) and name == key,
             withdrawn=event.withdrawn,
             arrived=self._arrived,
         )
-
-    def _lived_twice(self, history: History, earlier: Contact, later: Contact) -> bool:
-        """Remember the later of two lives under one id, and what was said of the earlier; tell whether that is new.
-
-        The id was settled, and something came of it after all: a customer who writes again, or a straggler.
-        """
-        said = history.late.get(later.id, Late()).outcomes
-        ids = {outcome.id for outcome in said}
-        new = () if earlier.withdrawn else tuple(outcome for outcome in earlier.outcomes if outcome.id not in ids)
-        if new:
-            history.late[later.id] = Late((*said, *new), self._arrived)
-        is_new = history.contacts.get(later.id) is not later
-        history.contacts[later.id] = later
-        return is_new or bool(new)
+        after = before.copy()
+        after.contacts[slot] = contact
+        self._replace(name, before, after)
 
     def _count_late(self, event: ContactResolved | ContactReopened, at: int) -> None:
         name, before = self._find(key_of(event), event.contact_id)
@@ -264,16 +253,15 @@ class CustomerPartition(Partition):
         self._keep(name, rest, left)
 
     def _keep_until(self, history: History, stories: Stories) -> list[tuple[int, str, int]]:
-        """Return all that is remembered in the order it began: begin, id, and when it may be forgotten."""
+        """Return all that is remembered in the order it began: begin, name, and when it may be forgotten."""
         keep_ms = KEEP_MS + max(self.windows)
+        shown = {contact.life: known for contact, known in stories}
         ends: list[tuple[int, str, int]] = []
-        for contact, known in stories:
-            is_open = known.closed_at is None and contact.channel in TICKETS
-            latest = max(known.latest, contact.arrived)
-            ends.append((contact.opened, contact.id, latest + (TICKET_MS if is_open else keep_ms)))
-        if len(stories) < len(history.contacts):
-            withdrawn = [each for each in history.contacts.values() if each.withdrawn]
-            ends += [(each.opened, each.id, max(each.opened, each.arrived) + keep_ms) for each in withdrawn]
+        for slot, contact in history.contacts.items():
+            known = shown.get(contact.life)
+            is_open = known is not None and known.closed_at is None and contact.channel in TICKETS
+            latest = max(contact.opened if known is None else known.latest, contact.arrived)
+            ends.append((contact.opened, slot, latest + (TICKET_MS if is_open else keep_ms)))
         ends += [(each.at, each.id, max(each.at, each.arrived) + keep_ms) for each in history.moments.values()]
         for name in history.late.keys() - history.contacts.keys():
             late = history.late[name]

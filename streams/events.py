@@ -212,6 +212,7 @@ class Outcome(Struct, frozen=True, array_like=True, gc=False):
     resolved: bool
     automated: bool | None = None
     cost_cents: int | None = None
+    agent_id: str | None = None
 
 
 class ContactTold(Envelope, frozen=True, kw_only=True, gc=False, tag="contact.told"):

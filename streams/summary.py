@@ -11,7 +11,7 @@ from msgspec import structs
 from streams.contact import Fact, Place, Step, Walk
 from streams.events import Outcome
 from streams.kinds import RESOLVED
-from streams.told import LIFE, TICKETS, tell, told
+from streams.told import LIFE, TICKETS, cents, tell, told
 
 
 class Summary(msgspec.Struct, frozen=True, gc=False):
@@ -39,7 +39,7 @@ class Summary(msgspec.Struct, frozen=True, gc=False):
 def summary_of(walk: Walk, opened: int, channel: str, customer: str) -> Summary:
     """Return the summary of a contact, from the walk through its events and what the walk does not note."""
     place = walk.place if walk.place[0] else ("", channel)
-    replies = walk.lines or len(walk.agents)
+    replies = walk.lines or walk.talks
     return Summary(opened, walk.ended, place, customer, walk.subject, walk.agents, replies, walk.matter)
 
 
@@ -49,12 +49,12 @@ def counts_here(summary: Summary) -> bool:
 
 
 def messages(
-    contact_id: str, born: int, events: int, before: Summary | None, after: Summary | None
+    contact_id: str, born: int, events: int, before: Summary | None, after: Summary | None, *, over: bool = False
 ) -> dict[str, bytes]:
     """Return what to send so that ``after`` is known in place of ``before``: id in the outbox -> packed message.
 
-    ``born`` is when the contact began, by the event that came first, ``events`` the number of events known: of two
-    lives under one id, and of two summaries of one life, the later holds.
+    ``born`` is when the contact began, by the event that came first, which tells two lives under one id apart. Of two
+    summaries of one life the one of more ``events`` holds, and the last that is told, once the contact is ``over``.
     """
     told_before = before is not None and not counts_here(before)
     if after is None or counts_here(after):
@@ -64,7 +64,7 @@ def messages(
         kept = structs.replace(before, customer="", matter=())
     else:
         kept = after
-    version = born // 1_000 * LIFE + events
+    version = born // 1_000 * LIFE + 2 * events + over
     summary = told(
         contact_id,
         kept.place[1],
@@ -82,11 +82,13 @@ def messages(
 
 
 def _outcome(step: Step) -> Outcome:
-    at, kind, name, automated, _, cost = step
+    at, kind, name, detail, _, agent = step
+    automated, _, cost = detail.partition(" ")
     return Outcome(
         at,
         name,
         kind == RESOLVED,
         automated == "True" if automated else None,
-        round(float(cost) * 100) if cost else None,
+        cents(float(cost)) if cost else None,
+        agent or None,
     )

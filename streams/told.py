@@ -26,7 +26,8 @@ from streams.events import (
 #: Contacts by these are tickets: they are open until somebody settles them. A call or a chat ends by itself.
 TICKETS: Final = frozenset({"email", "messaging", "sms"})
 
-#: A version is this many times the second that the contact's life began in, and the number of its events.
+#: A version is this many times the second that the contact's life began in, and twice the number of its events; one
+#: more once it is over.
 LIFE: Final = 1_000_000
 
 #: Of more agents and outcomes than these the latest are told: a message has to stay below what is read.
@@ -58,6 +59,7 @@ def outcome_of(event: ContactResolved | ContactReopened, at: int) -> Outcome:
         resolved=isinstance(event, ContactResolved),
         automated=None if event.automated is UNSET else event.automated,
         cost_cents=None if event.cost is UNSET else cents(event.cost),
+        agent_id=event.agent_id or None,
     )
 
 
@@ -77,7 +79,7 @@ def told(  # noqa: PLR0913 -- one for each thing that is known of a contact
 ) -> ContactTold:
     """Return the summary of a contact; times in ms since 1970.
 
-    ``version`` is the number of its events that are known: what is told of more of them holds. The queue is the one
+    ``version`` grows with the events that are known: what is told of more of them holds. The queue is the one
     visited last; ``answered_by`` names the agents in order, ``replies`` counts the lines and talks of persons.
     """
     latest = opened if ended is None or ended < opened else ended

@@ -1,4 +1,7 @@
-"""The sites that the tests of faults share: what one test leaves behind, the next begins with."""
+"""The sites that the tests of faults share: what one test leaves behind, the next begins with.
+
+They end with their module: brokers, workers and boards that nobody asks any more would slow all that follows.
+"""
 
 from collections.abc import Iterator
 
@@ -13,7 +16,7 @@ from tests.harness.redis_pair import RedisPair
 SEED = 3
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def brokers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaCluster]:
     """Three brokers, each behind a proxy."""
     kafka = KafkaCluster(tmp_path_factory.mktemp("brokers"), brokers=3, proxied=True)
@@ -24,14 +27,14 @@ def brokers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaCluster]:
         kafka.kill()
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def site(brokers: KafkaCluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """A Redis with a replica, three workers, a board."""
     directory = tmp_path_factory.mktemp("pair")
     yield from lasting(Site(brokers, RedisPair(directory), "faults-pair", directory / "site", SEED))
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def clustered(brokers: KafkaCluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """A Redis Cluster with replicas, three workers, a board."""
     directory = tmp_path_factory.mktemp("cluster")

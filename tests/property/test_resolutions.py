@@ -67,7 +67,7 @@ def resolved_of(messages: list[bytes]) -> set[str]:
 
 
 @given(st.integers(0, 1 << 32))
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 def test_every_resolution_is_told_however_the_events_come(seed: int) -> None:
     rng, part = random.Random(seed), Round(seed, 0, 40)
     desk = Teller(rng)
