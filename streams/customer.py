@@ -39,6 +39,8 @@ _OPENED: Final = int(Measure.OPENED)
 _KNOWN: Final = int(Measure.KNOWN)
 _REPEATED: Final = int(Measure.REPEATED)
 _CLOSED: Final = int(Measure.CLOSED)
+_TICKETS_CLOSED: Final = int(Measure.TICKETS_CLOSED)
+_TICKET_MS: Final = int(Measure.TICKET_MS)
 _REOPENED: Final = int(Measure.REOPENED)
 _COST_CENTS: Final = int(Measure.COST_CENTS)
 _RESOLVED: Final = int(Measure.RESOLVED)
@@ -256,7 +258,10 @@ def _note_contact(found: Facts, contact: Contact, known: Story) -> None:
     row: Row = {_OPENED: 1, _KNOWN: int(contact.known), _REPEATED: several}
     _note(found, contact.opened, place, row)
     if known.closed_at is not None:
-        _note(found, known.closed_at, place, {_CLOSED: 1})
+        row = {_CLOSED: 1}
+        if contact.channel in TICKETS:
+            row |= {_TICKETS_CLOSED: 1, _TICKET_MS: max(0, known.closed_at - contact.opened)}
+        _note(found, known.closed_at, place, row)
         agent = _closer(contact, known)
         if agent:
             _note(found, known.closed_at, (agent, "@agent"), {_CLOSED: 1})

@@ -219,8 +219,7 @@ class ContactTold(Envelope, frozen=True, kw_only=True, gc=False, tag="contact.to
     """What became of a contact, as one partition of contacts tells the customers'; ``id`` is the contact's.
 
     Internal: it comes by ``CUSTOMERS`` alone. ``time`` is the latest moment in it, all other times are ms since 1970.
-    Of two that tell of one contact the one with the higher ``version`` knows more events of it and holds. Withdrawn is
-    what was told under a key that it is told under no more. For the rest see ``streams.told``.
+    The higher ``version`` of a life holds. Withdrawn is what is told under its key no more. See ``streams.told``.
     """
 
     contact_id: Id

@@ -7,7 +7,7 @@ histogram's base upwards. The numbers are part of the store's format: never reus
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from enum import IntEnum
+from enum import IntEnum, unique
 from typing import Final
 
 from streams.policy import DAY_MS, Promise
@@ -15,6 +15,7 @@ from streams.policy import DAY_MS, Promise
 Row = dict[int, int]
 
 
+@unique
 class Measure(IntEnum):
     """What is counted, and in the comment, in what."""
 
@@ -72,6 +73,8 @@ class Measure(IntEnum):
     CUSTOMERS_LEFT = 58
     KNOWN = 59  # of the contacts opened, those whose customer is known: of the others nobody can tell who came back
     RESOLVED_KNOWN = 60  # of the contacts resolved, those whose customer is known
+    TICKETS_CLOSED = 61  # of the contacts closed, those that are tickets
+    TICKET_MS = 62  # from their first contact to their closing
     CSAT_ANSWERS = 70
     CSAT_TOP = 71  # the top two of five
     CSAT_MILLI = 72  # the sum of scores on 1..5, in thousandths

@@ -108,6 +108,11 @@ def lifetime_value(revenue: float, at_start: int | None, gone: int, margin: floa
     return margin * purchases * lifetime
 
 
+def ticket_handle_time(row: Sums) -> float | None:
+    """Return the mean time of tickets from first contact to closing, in seconds; None where none was closed."""
+    return ratio(row.get(Measure.TICKET_MS, 0), row.get(Measure.TICKETS_CLOSED, 0) * SECOND_MS)
+
+
 def utilisation(states: Mapping[str, float]) -> float | None:
     """Return the share of agents' paid time, all but offline, that was spent on contacts; ``states`` is ms by state."""
     busy = states.get("on_contact", 0) + states.get("wrap_up", 0)

@@ -136,6 +136,9 @@ def _count_one(found: Figures, life: Life) -> None:
     found[life.opened, *place, "REPEATED"] += len(set(life.agents)) >= 2
     if closed is not None:
         found[closed, *place, "CLOSED"] += 1
+        if life.channel in TICKETS:
+            found[closed, *place, "TICKETS_CLOSED"] += 1
+            found[closed, *place, "TICKET_MS"] += max(0, closed - life.opened)
         if life.agents:
             found[closed, life.agents[-1], "@agent", "CLOSED"] += 1
     for at in life.reopenings():

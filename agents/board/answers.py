@@ -16,7 +16,8 @@ from agents.board.history import iso
 from agents.board.people import people_rows
 from agents.board.periods import LONG, PERIODS, Period, Periods, Sums, midnight_of, period_of
 from agents.board.questions import BadRequestError, asked
-from agents.board.service import known_of, rows_of, subject_rows
+from agents.board.service import known_of, rows_of
+from agents.board.subjects import subject_rows
 from agents.store import Reader, StoreError
 from streams.measures import Measure
 from streams.policy import DAY_MS, HOUR_MS, Policies

@@ -43,6 +43,7 @@ SERVICE: Final = (
     MetricSpec("callcenter_reviews", "counter", "Reviews of contacts.", ("queue",)),
     MetricSpec("callcenter_tickets_open", "gauge", "Tickets open now.", QUEUE),
     MetricSpec("callcenter_oldest_ticket_seconds", "gauge", "Age of the oldest open ticket; none without.", QUEUE),
+    MetricSpec("callcenter_ticket_age_median_seconds", "gauge", "Median age of the open tickets; none without.", QUEUE),
     MetricSpec("callcenter_backlog_goal", "gauge", "As many tickets may be open; none where not limited.", QUEUE),
     MetricSpec(
         "callcenter_estimated_wait_seconds",
@@ -75,16 +76,39 @@ SERVICE: Final = (
         "The same of those whose time to come back has passed.",
         PERIOD,
     ),
+    MetricSpec("callcenter_single_reply_ratio", "gauge", "Of the resolved, those with one reply of a person.", PERIOD),
+    MetricSpec(
+        "callcenter_ticket_handle_time_seconds", "gauge", "Mean time of tickets from first contact to closing.", PERIOD
+    ),
+    MetricSpec("callcenter_repeat_contacts_day_ratio", "gauge", "Contacts followed by another within a day.", PERIOD),
+    MetricSpec("callcenter_several_agents_ratio", "gauge", "Contacts with more than one agent.", PERIOD),
+    MetricSpec("callcenter_revenue", "gauge", "Revenue of orders that followed a contact, in the currency.", PERIOD),
     MetricSpec("callcenter_repeat_contacts_ratio", "gauge", "Contacts followed by another within a week.", PERIOD),
     MetricSpec("callcenter_conversion_ratio", "gauge", "Contacts followed by an order.", PERIOD),
     MetricSpec("callcenter_cost_per_resolution", "gauge", "Cost per resolved contact, in the currency.", PERIOD),
     MetricSpec("callcenter_cost_per_conversation", "gauge", "Cost per handled contact, in the currency.", PERIOD),
     MetricSpec("callcenter_customer_satisfaction_ratio", "gauge", "The top two of five (CSAT).", ("queue", "period")),
+    MetricSpec("callcenter_customer_satisfaction_score", "gauge", "Mean from 1 to 5 (CSAT).", ("queue", "period")),
+    MetricSpec(
+        "callcenter_survey_response_ratio",
+        "gauge",
+        "Answers to a survey, of the contacts handled.",
+        ("queue", "survey", "period"),
+    ),
     MetricSpec("callcenter_net_promoter_score", "gauge", "From -100 to 100 (NPS).", ("queue", "period")),
     MetricSpec(
         "callcenter_customer_effort_score", "gauge", "Mean from 1 to 7, 7 the least (CES).", ("queue", "period")
     ),
     MetricSpec("callcenter_quality_ratio", "gauge", "Mean score of reviews, of the scale.", ("queue", "period")),
+    MetricSpec(
+        "callcenter_quality_to_standard_ratio", "gauge", "Reviews at or above the standard.", ("queue", "period")
+    ),
+    MetricSpec(
+        "callcenter_quality_spread_ratio",
+        "gauge",
+        "Standard deviation between agents' mean scores, of the scale.",
+        ("queue", "period"),
+    ),
     MetricSpec("callcenter_employee_satisfaction_ratio", "gauge", "The top two of five (ESAT).", ("period",)),
     MetricSpec("callcenter_bot_contacts", "gauge", "Contacts in which a bot wrote.", ("channel", "period")),
     MetricSpec("callcenter_bot_handover_ratio", "gauge", "Of them, those that went to a queue.", ("channel", "period")),
@@ -95,6 +119,9 @@ SERVICE: Final = (
         ("channel", "period"),
     ),
     MetricSpec("callcenter_customer_retention_ratio", "gauge", "Customers kept, of those at the start.", ("period",)),
+    MetricSpec(
+        "callcenter_customer_lifetime_value", "gauge", "What a customer is worth, in the currency.", ("period",)
+    ),
     MetricSpec("callcenter_customer_churn_ratio", "gauge", "Customers lost, of those at the start.", ("period",)),
 )
 

@@ -1,8 +1,8 @@
-"""Every figure of customer service over a period: by queue and channel, by agent, by subject."""
+"""Every figure of customer service over a period, by queue and channel."""
 
 from collections import Counter
 from collections.abc import Collection, Mapping
-from math import sqrt
+from statistics import median
 from typing import Any, Final, NamedTuple
 
 from agents.board.figures import Figures, rounded
@@ -10,7 +10,6 @@ from agents.board.model import Model
 from agents.board.periods import Period, Sums
 from streams import kpis, satisfaction, service
 from streams.contact import Place, is_aside
-from streams.contacts import OTHER
 from streams.events import AGENT_STATES
 from streams.feedback import reviewed
 from streams.measures import Histogram, Measure, Row, total
@@ -19,11 +18,6 @@ from streams.told import TICKETS
 from streams.windows import state_ms
 
 CENTS: Final = 100
-
-#: What rises: no fewer than these, half as many again as before, and three standard errors more.
-FEWEST_RISING: Final = 5
-RISE: Final = 1.5
-ERRORS: Final = 3
 
 #: The places of a row: of one queue and channel, of all queues of a channel, of everything.
 Scope = Collection[Place]
@@ -43,8 +37,8 @@ class Known(NamedTuple):
     #: how many customers there were when the period began
     at_start: int | None
     now: int
-    #: how long all agents together were at work, in ms, and what was counted of all contacts
-    staffed_ms: int
+    #: how long all agents together were at work, in ms, None if none ever told; and what was counted of all contacts
+    staffed_ms: int | None
     everything: Row
     #: what was ever told of customers, at whatever queue
     told: frozenset[int]
@@ -60,8 +54,11 @@ class Part(NamedTuple):
     feedback: Row
     seen: frozenset[int]
     tickets: list[int]
-    #: whether there are tickets at all, rather than calls and chats alone
+    #: whether there are tickets at all, rather than calls and chats alone; and how many may be open
     ticketed: bool
+    goal: int | None
+    #: how many were handled of whom scores may come
+    asked: int
 
 
 def known_of(
@@ -84,7 +81,7 @@ def known_of(
         policies=policies,
         at_start=at_start,
         now=model.now,
-        staffed_ms=staffed,
+        staffed_ms=staffed if model.people else None,
         everything=everything,
         told=frozenset(
             measure for row in (*ever["customers"].values(), *books["customers"].values()) for measure in row
@@ -126,7 +123,10 @@ def _part(known: Known, queue: str, channel: str) -> Part:
 
 def _of_channel(known: Known, queue: str | None, channel: str) -> Part:
     own = _within(known, queue, channel)
-    return _summed(known, (None, channel), own, own, [])
+    elsewhere = {place[0] for place in _within(known, queue, None) if place[1] != channel}
+    # Of a queue of several channels nobody knows which one a score is of.
+    scored = [(name, "") for name in sorted({place[0] for place in own if place[1] == channel} - elsewhere) if name]
+    return _summed(known, (None, channel), own, own, scored)
 
 
 def _of_all(known: Known, queue: str | None) -> Part:
@@ -156,8 +156,28 @@ def _summed(
     seen.update(*rows)
     counted, settled, told = rows
     tickets = sorted(since for place in customers for since in known.tickets.get(place, ()))
-    ticketed = any(place[1] in TICKETS and place in known.ever["customers"] for place in customers)
-    return Part(*name, counted, settled, told, frozenset(seen), tickets, ticketed or bool(tickets))
+    of_tickets = {place[0] for place in customers if place[1] in TICKETS and place in known.ever["customers"]}
+    of_tickets |= {place[0] for place in customers if place in known.tickets}
+    asked = _asked(known, scored if name[0] is None else [(name[0], "")])
+    if name == (None, None):
+        asked = counted.get(Measure.HANDLED, 0)
+    goals = [known.policies.of(queue).backlog_goal for queue in of_tickets]
+    return Part(*name, counted, settled, told, frozenset(seen), tickets, bool(of_tickets), _sum_of(goals), asked)
+
+
+def _sum_of(goals: list[int | None]) -> int | None:
+    """Return what may be open of several queues; None where one of them has no goal."""
+    return None if None in goals or not goals else sum(goal for goal in goals if goal is not None)
+
+
+def _asked(known: Known, scored: Scope) -> int:
+    """Return how many were handled at the queues that scores are of, whatever channel they came by."""
+    queues = {place[0] for place in scored}
+    return sum(
+        row.get(Measure.HANDLED, 0)
+        for place, row in known.contacts.items()
+        if place[0] in queues and not is_aside(place)
+    )
 
 
 def _row(known: Known, part: Part, whole: Part, *, last: bool) -> Figures:
@@ -206,6 +226,7 @@ def _handling(part: Part) -> Figures:
     rings = Measure.OFFERED_TO_AGENT
     return {
         "average_handle_time_seconds": rounded(kpis.average_handle_time(row)),
+        "ticket_handle_time_seconds": rounded(service.ticket_handle_time(part.customers)),
         "handled": row.get(Measure.HANDLED, 0),
         "offered_to_agents": service.count(row, seen, rings),
         "declined": service.count(row, seen, Measure.DECLINED, rings),
@@ -233,19 +254,17 @@ def _resolution(part: Part) -> Figures:
 def _backlog(known: Known, part: Part) -> Figures:
     """Return the tickets that are open now; a call or a chat is none, so where nothing else is there is nothing."""
     ages = [max(0, known.now - since) / SECOND_MS for since in part.tickets]
-    goal = None if part.queue is None else known.policies.of(part.queue).backlog_goal
     return {
         "open": len(ages) if part.ticketed else None,
-        "goal": goal if part.ticketed else None,
+        "goal": part.goal,
         "oldest_seconds": rounded(max(ages, default=None)),
-        "p50_age_seconds": rounded(ages[len(ages) // 2] if ages else None),
+        "p50_age_seconds": rounded(median(ages) if ages else None),
     }
 
 
 def _satisfaction(part: Part, *, last: bool) -> Figures:
     """Return what customers answered; what agents did only of all together."""
     row = part.feedback
-    handled = part.contacts.get(Measure.HANDLED, 0)
     told = {
         "csat": _survey(row, Measure.CSAT_ANSWERS, Measure.CSAT_TOP, satisfaction.mean_satisfaction(row)),
         "nps": _promoters(row),
@@ -254,7 +273,7 @@ def _satisfaction(part: Part, *, last: bool) -> Figures:
     for survey, answers in (("csat", Measure.CSAT_ANSWERS), ("nps", Measure.NPS_ANSWERS), ("ces", Measure.CES_ANSWERS)):
         each = told[survey]
         if each is not None:
-            each["response_ratio"] = rounded(kpis.ratio(row.get(answers, 0), handled))
+            each["response_ratio"] = rounded(kpis.ratio(row.get(answers, 0), part.asked))
         told[survey] = each if answers in part.seen else None
     if last:
         mean = satisfaction.mean_employee_satisfaction(row)
@@ -328,26 +347,29 @@ def _cost(known: Known, part: Part) -> float | None:
     """Return what contacts cost, in hundredths; None where neither rates nor costs are known.
 
     Agents' time and overhead are those of the whole call center: a row bears as much of them as of its handle time.
+    Where the hour has its price and no agent ever told a state, nobody knows how many hours they were.
     """
     business = known.policies.business
     rates = (business.agent_hour_cents, business.overhead_month_cents)
-    reported = Measure.COST_CENTS in known.told
-    if rates == (None, None) and not reported:
+    reported = part.customers.get(Measure.COST_CENTS, 0)
+    if rates == (None, None):
+        return reported if Measure.COST_CENTS in known.told else None
+    if known.staffed_ms is None and business.agent_hour_cents is not None:
         return None
     everything = kpis.handle_ms(known.everything)
     own = 1.0 if part.contacts == known.everything else kpis.ratio(kpis.handle_ms(part.contacts), everything)
     if own is None:
         return None
     period_ms = known.period.end - known.period.start
-    spent = service.agents_cost(known.staffed_ms, *rates, period_ms)
-    return spent * own + part.customers.get(Measure.COST_CENTS, 0)
+    spent = service.agents_cost(known.staffed_ms or 0, *rates, period_ms)
+    return spent * own + reported
 
 
 def _customers(known: Known, part: Part) -> Figures | None:
     """Return how customers came and went; None where nobody tells."""
     row, business = part.customers, known.policies.business
-    told = {Measure.CUSTOMERS_JOINED, Measure.CUSTOMERS_LEFT} & part.seen
-    if not told and known.at_start is None:
+    # Whoever tells of one tells of the other: that nobody left is news only where somebody would say so.
+    if not {Measure.CUSTOMERS_JOINED, Measure.CUSTOMERS_LEFT} & known.told:
         return None
     gone = row.get(Measure.CUSTOMERS_LEFT, 0)
     value = service.lifetime_value(
@@ -355,39 +377,3 @@ def _customers(known: Known, part: Part) -> Figures | None:
     )
     counted = service.customers(known.at_start, row.get(Measure.CUSTOMERS_JOINED, 0), gone)
     return {**_rounded(counted), "lifetime_value": rounded(value) if Measure.ORDERS in part.seen else None}
-
-
-def subject_rows(now: Sums, before: Sums, ratio_of_lengths: float) -> tuple[list[Figures], Figures]:
-    """Return a row for each subject, those that rise first, then the most frequent; and what is of other subjects.
-
-    ``ratio_of_lengths`` is how long now is of how long before was: what changes is the rate.
-    """
-    counts = {place[0]: _about(now, place) for place in (*now, *before) if place[1] == "@subject"}
-    earlier = {name: _about(before, (name, "@subject")) for name in counts}
-    other = {"offered": counts.pop(OTHER, 0), "before": earlier.pop(OTHER, 0)}
-    rows = [
-        {
-            "subject": name,
-            "offered": offered,
-            "before": earlier[name],
-            "change": rounded(kpis.ratio(offered - earlier[name] * ratio_of_lengths, earlier[name] * ratio_of_lengths)),
-            "rising": rises(offered, earlier[name], ratio_of_lengths),
-        }
-        for name, offered in counts.items()
-        if offered or earlier[name]
-    ]
-    return sorted(rows, key=lambda row: (not row["rising"], -row["offered"], row["subject"])), other
-
-
-def _about(sums: Sums, place: Place) -> int:
-    return sums.get(place, {}).get(Measure.OFFERED, 0)
-
-
-def rises(offered: int, before: int, ratio_of_lengths: float) -> bool:
-    """Tell whether more came than chance explains: by half at least, and by three standard errors of a difference.
-
-    Counts that come by chance vary by their square root (Poisson), so twenty more than ten is news, two more is not.
-    """
-    expected = before * ratio_of_lengths
-    error = sqrt(offered + before * ratio_of_lengths**2)
-    return offered >= FEWEST_RISING and offered >= expected * RISE and offered - expected > ERRORS * error

@@ -123,6 +123,7 @@ def _responses() -> f.Schema:
 def _handling() -> f.Schema:
     fields = {
         "average_handle_time_seconds": f.number("(talk with hold + wrap-up) / handled, in seconds"),
+        "ticket_handle_time_seconds": f.number("of tickets: from first contact to closing, in seconds"),
         "handled": f.whole("contacts that an agent finished"),
         "offered_to_agents": _whole("times that an agent's phone rang"),
         "declined": _whole("times that the agent did not take it"),

@@ -6,6 +6,7 @@ worked out elsewhere, in the background; here they are only written down.
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from statistics import median
 from typing import Final
 
 from prometheus_client.metrics_core import Metric
@@ -58,14 +59,26 @@ _OF_PERIODS: Final[tuple[tuple[str, Read], ...]] = (
     ("callcenter_resolution_seconds", lambda row: row["resolution"]["time_to_resolution_seconds"]["mean"]),
     ("callcenter_first_contact_resolution_ratio", lambda row: row["resolution"]["first_contact_ratio"]),
     ("callcenter_first_contact_resolution_final_ratio", lambda row: row["resolution"]["first_contact_final_ratio"]),
+    ("callcenter_single_reply_ratio", lambda row: row["resolution"]["single_reply_ratio"]),
+    ("callcenter_ticket_handle_time_seconds", lambda row: row["handling"]["ticket_handle_time_seconds"]),
     ("callcenter_repeat_contacts_ratio", lambda row: row["repeat"]["week_ratio"]),
+    ("callcenter_repeat_contacts_day_ratio", lambda row: row["repeat"]["day_ratio"]),
+    ("callcenter_several_agents_ratio", lambda row: row["repeat"]["several_agents_ratio"]),
+    ("callcenter_revenue", lambda row: row["value"]["revenue"]),
     ("callcenter_conversion_ratio", lambda row: row["value"]["converted_ratio"]),
     ("callcenter_cost_per_resolution", lambda row: row["value"]["cost_per_resolution"]),
     ("callcenter_cost_per_conversation", lambda row: row["value"]["cost_per_conversation"]),
 )
 
+_OF_QUALITY: Final = (
+    ("callcenter_quality_ratio", "mean_ratio"),
+    ("callcenter_quality_to_standard_ratio", "to_standard_ratio"),
+    ("callcenter_quality_spread_ratio", "spread"),
+)
+
 _OF_SURVEYS: Final = (
     ("callcenter_customer_satisfaction_ratio", "csat", "top_ratio"),
+    ("callcenter_customer_satisfaction_score", "csat", "mean"),
     ("callcenter_net_promoter_score", "nps", "score"),
     ("callcenter_customer_effort_score", "ces", "mean"),
 )
@@ -123,6 +136,8 @@ def _tickets(model: Model, policies: Policies) -> Iterator[Metric]:
     yield gauge(_SPECS["callcenter_tickets_open"], [(place, len(since)) for place, since in shown])
     ages = [(place, max(0, model.now - min(since)) / SECOND_MS) for place, since in shown if since]
     yield gauge(_SPECS["callcenter_oldest_ticket_seconds"], ages)
+    middles = [(place, max(0, model.now - median(since)) / SECOND_MS) for place, since in shown if since]
+    yield gauge(_SPECS["callcenter_ticket_age_median_seconds"], middles)
     goals = [(place, policies.of(place[0]).backlog_goal) for place, _ in shown]
     yield gauge(_SPECS["callcenter_backlog_goal"], goals)
 
@@ -147,8 +162,16 @@ def _periods(long: Mapping[str, list[Figures]]) -> Iterator[Metric]:
     for name, survey, figure in _OF_SURVEYS:
         told = ((labels, found[survey]) for labels, found in surveys.items())
         yield gauge(_SPECS[name], [(labels, None if each is None else each[figure]) for labels, each in told])
-    reviewed = {(row["queue"], period): row["quality"]["mean_ratio"] for period, row in rows}
-    yield gauge(_SPECS["callcenter_quality_ratio"], reviewed.items())
+    responses = [
+        ((queue, survey, period), found[survey]["response_ratio"])
+        for (queue, period), found in surveys.items()
+        for survey, _, _ in _SURVEYS
+        if found[survey] is not None
+    ]
+    yield gauge(_SPECS["callcenter_survey_response_ratio"], responses)
+    quality = {(row["queue"], period): row["quality"] for period, row in rows}
+    for name, figure in _OF_QUALITY:
+        yield gauge(_SPECS[name], [(labels, found[figure]) for labels, found in quality.items()])
     yield from _bots([(period, row) for period, found in long.items() for row in found])
     yield from _of_all({period: found[-1] for period, found in long.items()})
 
@@ -167,5 +190,5 @@ def _of_all(whole: Mapping[str, Figures]) -> Iterator[Metric]:
     esat = [((period,), (row["satisfaction"]["esat"] or {}).get("top_ratio")) for period, row in whole.items()]
     yield gauge(_SPECS["callcenter_employee_satisfaction_ratio"], esat)
     customers = [(period, row["customers"] or {}) for period, row in whole.items()]
-    for name in ("retention_ratio", "churn_ratio"):
+    for name in ("retention_ratio", "churn_ratio", "lifetime_value"):
         yield gauge(_SPECS[f"callcenter_customer_{name}"], [((period,), row.get(name)) for period, row in customers])

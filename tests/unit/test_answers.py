@@ -139,7 +139,7 @@ async def test_figures_are_those_worked_out_by_hand() -> None:
     assert mails["resolution"]["resolved_ratio"] == 0.6
     assert mails["resolution"]["first_contact_ratio"] == 0.75
     assert mails["responses"]["first_response_seconds"]["mean"] == 90
-    assert mails["backlog"] == {"open": 2, "goal": 5, "oldest_seconds": 36_000, "p50_age_seconds": 7_200}
+    assert mails["backlog"] == {"open": 2, "goal": 5, "oldest_seconds": 36_000, "p50_age_seconds": 21_600}
     assert mails["value"]["converted_ratio"] == 0.25
     assert mails["value"]["revenue"] == 100.0
     # Wilson's interval of 3 of 4, as tables give it.
@@ -162,6 +162,52 @@ async def test_customers_at_the_start_are_those_counted_and_who_came_and_went_si
     assert (customers["at_start"], customers["joined"], customers["left"]) == (80, 3, 2)
     assert (customers["retention_ratio"], customers["churn_ratio"]) == (0.975, 0.025)
     assert customers["lifetime_value"] == 25.0
+
+
+async def test_answers_are_of_those_handled_at_their_queue_whatever_channel_they_came_by() -> None:
+    answer = await ask(await told(), "/api/v1/figures")
+    ratios = [row_of(answer, *name)["satisfaction"]["csat"]["response_ratio"] for name in (CALLS, MAIL, (None, None))]
+    assert ratios == [0.16] * 3
+    # Nobody knows which of its two channels the answers are of.
+    assert row_of(answer, None, "voice")["satisfaction"]["csat"] is None
+
+
+async def test_scores_of_a_queue_with_one_channel_are_that_channels_too() -> None:
+    made = await told()
+    await made.count("calls/0", NOON - HOUR_MS, {("support", "chat"): {Measure.OFFERED: 5, Measure.HANDLED: 5}})
+    await made.count("feedback/0", NOON - HOUR_MS, {("support", ""): {Measure.CSAT_ANSWERS: 1, Measure.CSAT_TOP: 1}})
+    await made.look()
+    csat = row_of(await ask(made, "/api/v1/figures"), None, "chat")["satisfaction"]["csat"]
+    assert (csat["answers"], csat["top_ratio"], csat["response_ratio"]) == (1, 1.0, 0.2)
+
+
+async def test_of_customers_and_hours_that_nobody_tells_nothing_is_said() -> None:
+    made = Told(POLICIES, NOON)
+    await made.count("calls/0", NOON - HOUR_MS, {CALLS: {Measure.OFFERED: 3, Measure.HANDLED: 3, Measure.TALK_MS: 9}})
+    await made.count("customers/0", NOON - HOUR_MS, {CALLS: {Measure.OPENED: 3, Measure.RESOLVED: 3}})
+    await made.look()
+    whole = row_of(await ask(made, "/api/v1/figures"), None, None)
+    assert whole["customers"] is None
+    assert whole["value"]["cost"] is None
+
+
+async def test_costs_that_events_tell_need_no_handle_time() -> None:
+    made = Told(Policies(), NOON)
+    await made.count("customers/0", NOON - HOUR_MS, {MAIL: {Measure.RESOLVED: 3, Measure.COST_CENTS: 1_260}})
+    await made.look()
+    answer = await ask(made, "/api/v1/figures")
+    for name in (MAIL, (None, "email"), (None, None)):
+        assert row_of(answer, *name)["value"]["cost_per_resolution"] == 4.2
+
+
+async def test_tickets_are_handled_from_first_contact_to_closing() -> None:
+    made = await told()
+    closed = {Measure.CLOSED: 2, Measure.TICKETS_CLOSED: 2, Measure.TICKET_MS: 3 * HOUR_MS}
+    await made.count("customers/0", NOON, {MAIL: closed})
+    await made.look()
+    answer = await ask(made, "/api/v1/figures")
+    assert row_of(answer, *MAIL)["handling"]["ticket_handle_time_seconds"] == 5_400
+    assert row_of(answer, None, "voice")["handling"]["ticket_handle_time_seconds"] is None
 
 
 async def test_one_queue_alone_has_its_own_rows_and_their_sum() -> None:

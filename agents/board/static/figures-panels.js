@@ -46,6 +46,7 @@ function showTimes({ responses, handling, resolution }) {
     line(words.timeToResolution, resolution.time_to_resolution_seconds),
     // Handle time has no percentiles by period: an empty cell, as nothing is missing there.
     [words.handleTime, time(handling.average_handle_time_seconds), "", ""],
+    [words.ticketHandleTime, time(handling.ticket_handle_time_seconds), "", ""],
   ]);
 }
 

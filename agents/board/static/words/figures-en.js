@@ -22,6 +22,7 @@ export const english = {
   firstResponse: "First response",
   response: "Response",
   handleTime: "Handle time",
+  ticketHandleTime: "Tickets, to closing",
   timeToResolution: "Time to resolution",
 
   resolution: "Resolution",

@@ -22,6 +22,7 @@ export const french = {
   firstResponse: "Première réponse",
   response: "Réponse",
   handleTime: "Durée de traitement",
+  ticketHandleTime: "Tickets, jusqu’à la clôture",
   timeToResolution: "Délai de résolution",
 
   resolution: "Résolution",

@@ -22,6 +22,7 @@ export const romanian = {
   firstResponse: "Primul răspuns",
   response: "Răspuns",
   handleTime: "Timp de tratare",
+  ticketHandleTime: "Tichete, până la închidere",
   timeToResolution: "Timp până la rezolvare",
 
   resolution: "Rezolvare",
