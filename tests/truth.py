@@ -4,7 +4,7 @@ Nothing here knows how figures are computed: every contact is looked at beside e
 rounded as the API does, times are seconds.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from statistics import fmean, stdev
 from typing import Any, Final
@@ -32,6 +32,12 @@ class Story(msgspec.Struct):
     lines: int = 0
     #: (when, whether it was resolved or reopened, whether with no person)
     said: list[tuple[int, bool, bool]] = []
+    ended: int | None = None
+
+    @property
+    def is_ticket(self) -> bool:
+        """Tell whether it is open until somebody settles it."""
+        return self.channel == "email"
 
     @property
     def resolved(self) -> tuple[int, bool] | None:
@@ -43,6 +49,19 @@ class Story(msgspec.Struct):
     def reopened(self) -> int:
         """Return how often it was reopened."""
         return sum(not resolved for _, resolved, _ in self.said)
+
+    @property
+    def unsettled_ms(self) -> int:
+        """Return how long it was open before the resolution that holds, less the time it was resolved before."""
+        spent, since = 0, self.opened
+        for at, resolved, _ in self.said:
+            spent, since = (spent + at - since, at) if resolved else (spent, at)
+        return spent
+
+    @property
+    def closed(self) -> int | None:
+        """Return when it was closed, None if it is open: resolved, or ended where nobody reopened it."""
+        return self.said[-1][0] if self.resolved else None if self.said else self.ended
 
     @property
     def replies(self) -> int:
@@ -66,6 +85,8 @@ def stories_of(events: Iterable[Event]) -> list[Story]:
             story.agents.append(event["agent_id"])
         elif kind == "message.sent" and event.get("sender") != "bot":
             story.lines += 1
+        elif kind == "contact.ended":
+            story.ended = at
         elif kind in ("contact.resolved", "contact.reopened"):
             story.said.append((at, kind == "contact.resolved", bool(event.get("automated"))))
     return list(told.values())
@@ -106,7 +127,10 @@ class Truth:
         own = [s for s in self.stories if queue in (None, s.queue) and channel in (None, s.channel)]
         return {
             "volume": {"offered": self._count("contact.queued", queue, channel)},
-            "handling": self._handling(queue, channel),
+            "handling": self._handling(queue, channel) | self._tickets_closed(own),
+            "missed": self._count("contact.abandoned", queue, channel)
+            + self._count("contact.left_queue", queue, channel),
+            "backlog": self._backlog(own),
             "resolution": self._resolution(own),
             "repeat": {
                 "day_ratio": share(own, lambda story: self.came_back(story, DAY)),
@@ -132,11 +156,35 @@ class Truth:
             "decline_ratio": part(declined, rang),
         }
 
+    def _tickets_closed(self, own: list[Story]) -> dict[str, Any]:
+        took = [story.closed - story.opened for story in own if story.is_ticket and story.closed is not None]
+        return {"ticket_handle_time_seconds": round(fmean(took) / 1000, 6) if took else None}
+
+    def _backlog(self, own: list[Story]) -> dict[str, Any]:
+        tickets = [story for story in own if story.is_ticket]
+        return {"open": sum(story.closed is None for story in tickets) if tickets else None}
+
+    def closed_by(self) -> Counter[str]:
+        """Return how many contacts each agent closed: the last who took part."""
+        return Counter(story.agents[-1] for story in self.stories if story.closed is not None and story.agents)
+
+    def costs(self) -> float:
+        """Return what resolutions were said to cost."""
+        return sum(float(event.get("cost", 0)) for event in self.events)
+
+    def staffed_seconds(self) -> float:
+        """Return how long agents were there, all together; they come once and go once."""
+        came: dict[str, int] = {}
+        went: dict[str, int] = {}
+        for event in self.events:
+            if event["type"] == "agent.state":
+                came.setdefault(event["agent_id"], milliseconds(event))
+                went[event["agent_id"]] = milliseconds(event)
+        return sum(went[agent] - at for agent, at in came.items()) / 1000
+
     def _resolution(self, own: list[Story]) -> dict[str, Any]:
         settled = [(story, story.resolved) for story in own if story.resolved is not None]
-        # A resolution that was taken back lasted until then, and its time does not count.
-        took = [at - story.opened for story, (at, _) in settled if not story.reopened]
-        assert len(took) == len(settled), "the simulator never resolves what was reopened"
+        took = [story.unsettled_ms for story, _ in settled]
         return {
             "opened": len(own),
             "resolved": len(settled),
@@ -169,20 +217,24 @@ class Truth:
     def satisfaction(self, queue: str | None) -> dict[str, Any]:
         """Return what customers said of a queue, or of all."""
         csat, ces, nps = (self.said(f"survey.{kind}", queue) for kind in ("csat", "ces", "nps"))
+        handled = self._count("contact.answered", queue, None)
         promoters, detractors = (sum(s >= 9 for s in nps), sum(s <= 6 for s in nps))
         return {
             "csat": {
                 "answers": len(csat),
+                "response_ratio": part(len(csat), handled),
                 "top_ratio": part(sum(s >= 4 for s in csat), len(csat)),
                 "mean": round(fmean(csat), 6),
             },
             "ces": {
                 "answers": len(ces),
+                "response_ratio": part(len(ces), handled),
                 "top_ratio": part(sum(s >= 5 for s in ces), len(ces)),
                 "mean": round(fmean(ces), 6),
             },
             "nps": {
                 "answers": len(nps),
+                "response_ratio": part(len(nps), handled),
                 "score": round(100 * (promoters - detractors) / len(nps), 6),
                 "from_one": 0,
             },
@@ -207,10 +259,12 @@ class Truth:
             "spread": round(stdev([fmean(own) for own in by_agent.values()]), 6),
         }
 
-    def customers(self) -> dict[str, Any]:
-        """Return who came and went."""
+    def customers(self, at_start: int) -> dict[str, Any]:
+        """Return who came and went of ``at_start``."""
         kinds = [event["type"] for event in self.events]
-        return {"joined": kinds.count("customer.joined"), "left": kinds.count("customer.left")}
+        left = kinds.count("customer.left")
+        kept, lost = part(at_start - left, at_start), part(left, at_start)
+        return {"joined": kinds.count("customer.joined"), "left": left, "retention_ratio": kept, "churn_ratio": lost}
 
 
 def part(top: float, bottom: float) -> float | None:

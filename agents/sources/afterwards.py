@@ -26,22 +26,24 @@ CUSTOMERS: Final = 100_000
 
 Plan = Callable[[float, Callable[[float, Any, Any], None], object, object], None]
 Arrive = Callable[[float, Line, str, str], None]
+Again = Callable[[float, Contact, Line], None]
 
 
 class Afterwards:
     """What follows talks, and customers who come and go by themselves.
 
     ``plan`` takes a moment (ms since 1970), a handler and its two arguments; ``arrive`` begins another contact of a
-    customer about a subject.
+    customer about a subject; ``again`` has the customer of a ticket write once more.
     """
 
-    def __init__(self, random: Random, write: Writer, plan: Plan, arrive: Arrive, until: float) -> None:
+    def __init__(self, random: Random, write: Writer, plan: Plan, arrive: Arrive, again: Again, until: float) -> None:
         #: queue -> what happened -> how often; under "" what belongs to none.
         self.happened: defaultdict[str, Counter[str]] = defaultdict(Counter)
         self._random = random
         self._write = write
         self._plan = plan
         self._arrive = arrive
+        self._again = again
         self._until = until
         self._joined = 0
 
@@ -51,16 +53,17 @@ class Afterwards:
             if rate:
                 self._later(now, 3_600 / rate, handle, 3_600 / rate)
 
-    def talk_ended(self, now: float, contact: Contact, line: Line, agent: Agent) -> None:
-        """Draw what follows a talk that was the last of its contact."""
+    def talk_ended(self, now: float, contact: Contact, line: Line, agent: Agent) -> bool:
+        """Draw what follows a talk that was the last of its contact; tell whether it settled the matter."""
         spec, draw = line.spec, self._random.random
         work = (line, agent)
         if spec.survey and draw() < spec.survey:
             self._later(now, SURVEY_AFTER_S, self._survey, contact, work)
         after = spec.after
         if after is None:
-            return
-        if draw() < after.resolved:
+            return False
+        settled = draw() < after.resolved
+        if settled:
             self.resolve(now, contact, line, agent_id=agent.id)
         if draw() < after.returns:
             self._later(now, after.returns_after_s, self._return, contact, line)
@@ -68,9 +71,16 @@ class Afterwards:
             self._later(now, after.orders_after_s, self._order, contact, (line, after.order_amount))
         if draw() < after.reviewed:
             self._later(now, REVIEW_AFTER_S, self._review, contact, work)
+        return settled
 
-    def resolve(self, now: float, contact: Contact, line: Line, *, automated: bool = False, **who: str) -> None:
+    def unsettled(self, now: float, contact: Contact, line: Line) -> None:
+        """Have the customer of a ticket write again."""
+        self._later(now, line.spec.again_after_s, self._again, contact, line)
+
+    def resolve(self, now: float, contact: Contact, line: Line, *, automated: bool = False, **who: object) -> None:
         """Settle the matter, and draw whether it stays so."""
+        if line.spec.after is not None and line.spec.after.cost:
+            who["cost"] = round(self._random.expovariate(1 / line.spec.after.cost), 2)
         self._write.contact(now, "contact.resolved", contact, automated=automated, queue=line.name, **who)
         self._count(line, "resolved")
         if automated:
@@ -97,6 +107,8 @@ class Afterwards:
     def _reopen(self, now: float, contact: Contact, line: Line) -> None:
         self._write.contact(now, "contact.reopened", contact, queue=line.name)
         self._count(line, "reopened")
+        if line.spec.is_ticket:
+            self._again(now, contact, line)
 
     def _return(self, now: float, contact: Contact, line: Line) -> None:
         self._count(line, "returned")

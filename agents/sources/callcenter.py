@@ -9,6 +9,7 @@ from typing import Final, Literal
 import msgspec
 
 from streams.events import Channel, Reason
+from streams.told import TICKETS
 
 RatingKind = Literal["survey.csat", "survey.ces", "survey.nps", "survey.esat"]
 
@@ -38,6 +39,8 @@ class After(msgspec.Struct, frozen=True, kw_only=True):
     resolved: float = 0.0
     reopened: float = 0.0
     reopened_after_s: float = 300.0
+    #: What a resolution is said to have cost on average; 0: nothing is said.
+    cost: float = 0.0
     #: The customer comes back on the same subject.
     returns: float = 0.0
     returns_after_s: float = 3_600.0
@@ -86,12 +89,19 @@ class Queue(msgspec.Struct, frozen=True, kw_only=True):
     bot: bool = False
     bot_resolves: float = 0.0
     message_gap_s: float = 0.0
+    #: On a ticket: how long the customer takes to write again where the matter is not settled.
+    again_after_s: float = 3_600.0
     #: What contacts are about, one as likely as the other.
     subjects: tuple[str, ...] = ()
     #: The share who answer a survey, and which, one as likely as the other.
     survey: float = 0.0
     surveys: tuple[RatingKind, ...] = ("survey.csat",)
     after: After | None = None
+
+    @property
+    def is_ticket(self) -> bool:
+        """Whether its contacts are letters, open until somebody settles them, and not conversations."""
+        return self.channel in TICKETS
 
 
 class Team(msgspec.Struct, frozen=True, kw_only=True):

@@ -17,6 +17,7 @@ from agents.sources.callcenter import CallCenter
 from agents.sources.floor import Agent, Contact, Floor, Line
 from agents.sources.truth import Truth
 from agents.sources.wire import Event, Writer
+from streams.told import TICKETS
 
 #: The time a switch takes to move a contact on, so that leaving a queue never ties with entering the next.
 SWITCH_MS: Final = 200.0
@@ -50,7 +51,7 @@ class Simulation:
         self._arrived = 0
         #: Contacts whose story is not over, in the order in which they came.
         self._open: dict[str, Contact] = {}
-        self._later = Afterwards(self._random, self._write, self._at, self._begin, self._until)
+        self._later = Afterwards(self._random, self._write, self._at, self._begin, self._again, self._until)
         self._truth = Truth(self._later.happened)
         self._sample = {name: sampler(line.spec.service, self._random) for name, line in self._floor.lines.items()}
         self._arrivals = {
@@ -83,6 +84,8 @@ class Simulation:
         """
         now, write = self._now, self._write
         for contact in self._open.values():
+            if contact.channel in TICKETS:
+                continue  # nobody hangs up on a letter
             if contact.waiting:
                 write.contact(now, "contact.left_queue", contact, reason="empty")
             write.contact(now, "contact.ended", contact, ended_by="system")
@@ -166,6 +169,9 @@ class Simulation:
     def _enqueue(self, now: float, contact: Contact, line: Line) -> None:
         contact.enter(now, line)
         self._truth.entered(now, contact)
+        if line.spec.is_ticket:
+            self._write.contact(now, "message.received", contact)
+            self._truth.asked(now, contact)
         if contact.subject:
             self._write.contact(now, "contact.queued", contact, subject=contact.subject)
         else:
@@ -323,6 +329,8 @@ class Simulation:
             self._write.contact(now, "contact.transferred", contact, queue=spec.transfer_to)
             contact.transferred = True
             self._at(now + SWITCH_MS, self._enqueue, contact, self._floor.lines[spec.transfer_to])
+        elif spec.is_ticket:
+            self._answer_letter(now, contact, agent)
         else:
             self._later.talk_ended(now, contact, line, agent)
             self._end(now, contact, "customer" if draw() < 0.6 else "agent")  # noqa: PLR2004
@@ -333,6 +341,21 @@ class Simulation:
             self._show(now, agent)
         else:
             self._rest(now, agent)
+
+    def _answer_letter(self, now: float, contact: Contact, agent: Agent) -> None:
+        """Send the agent's answer: it settles the matter, or the customer writes again."""
+        self._write.contact(now, "message.sent", contact, sender="agent")
+        self._truth.replied(now, contact)
+        if self._later.talk_ended(now, contact, contact.line, agent):
+            self._end(now, contact, "agent")
+        else:
+            self._write.contact(now, "contact.transferred", contact)
+            self._later.unsettled(now, contact, contact.line)
+
+    def _again(self, now: float, contact: Contact, line: Line) -> None:
+        """Have a customer write again about a ticket, settled or not."""
+        self._open[contact.id] = contact
+        self._enqueue(now, contact, line)
 
     def _end(self, now: float, contact: Contact, ended_by: str) -> None:
         self._write.contact(now, "contact.ended", contact, ended_by=ended_by)
