@@ -106,6 +106,17 @@ CHAT: Final = Queue(
     surveys=SURVEYS,
     after=After(resolved=0.8, reopened=0.05, returns=0.1, orders=0.05, reviewed=0.02),
 )
+MAIL: Final = Queue(
+    name="mail",
+    channel="email",
+    rate_per_hour=60,
+    service=Duration(240, cv=0.8),
+    again_after_s=2_400,
+    subjects=("invoice", "return", "address"),
+    survey=0.1,
+    surveys=SURVEYS,
+    after=After(resolved=0.7, reopened=0.05, returns=0.05, reviewed=0.02, cost=3.5),
+)
 BREAKS: Final = 0.02
 TEAMS: Final = (
     Team(queues=("sales",), agents=29, break_probability=BREAKS, esat=0.05),
@@ -113,10 +124,11 @@ TEAMS: Final = (
     Team(queues=("billing",), agents=22, break_probability=BREAKS, esat=0.05),
     Team(queues=("billing", "support"), agents=3, break_probability=BREAKS, esat=0.05),
     Team(queues=("chat",), agents=14, concurrency=3, break_probability=BREAKS, esat=0.05),
+    Team(queues=("mail",), agents=8, break_probability=BREAKS, esat=0.05),
 )
 
 
 def demo(profile: tuple[float, ...] = ()) -> CallCenter:
     """Return the call center that ``callwatch up`` shows; ``profile`` (such as ``DAY``) adds the hours of the day."""
-    queues = tuple(msgspec.structs.replace(queue, profile=profile) for queue in (SALES, SUPPORT, BILLING, CHAT))
+    queues = tuple(msgspec.structs.replace(queue, profile=profile) for queue in (SALES, SUPPORT, BILLING, CHAT, MAIL))
     return CallCenter(queues=queues, teams=TEAMS, joins_per_hour=60, leaves_per_hour=20)

@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 import redis
 from aiokafka import TopicPartition
 from kafka.errors import CoordinatorNotAvailableError
+from redis.exceptions import RedisClusterException
 
 from agents.embedded.local import LOOPBACK
 from agents.store.keys import Keys, unpack_beat
@@ -37,6 +38,8 @@ queues:
 """
 #: Whoever has not caught up within this never will.
 CATCH_UP_S: Final = 120.0
+#: What asking a Redis raises that is away or not yet there, or a cluster of them.
+AWAY: Final = (redis.RedisError, RedisClusterException, OSError, StopIteration)
 #: No clock goes wrong by this on its own, in seconds.
 FAR_S: Final = 1_800
 
@@ -170,14 +173,14 @@ class Site:
 
     def heads(self) -> dict[str, int]:
         """Return the stored offset of each partition of the load."""
-        with suppress(redis.RedisError, OSError, StopIteration), _client(self.store.direct_url) as client:
+        with suppress(*AWAY), _client(self.store.direct_url) as client:
             pairs = [(name, client.hget(Keys(name).head, "offset")) for name in partitions()]
             return {name: int(offset) if isinstance(offset, bytes) else -1 for name, offset in pairs}
         return dict.fromkeys(partitions(), -1)
 
     def clock_is_wrong(self) -> bool:
         """Tell whether a worker signs with a time that is far from the true one."""
-        with suppress(redis.RedisError, OSError, StopIteration), _client(self.store.direct_url) as client:
+        with suppress(*AWAY), _client(self.store.direct_url) as client:
             beats = [client.hget(Keys(name).head, "beat") for name in partitions()]
             return any(abs(unpack_beat(beat).at / 1000 - time.time()) > FAR_S for beat in beats if beat)
         return False

@@ -40,10 +40,16 @@ def queue(text: str) -> str:
 
 def test_the_file_that_comes_with_callwatch_is_always_open_in_utc() -> None:
     policies = load_policies(Settings().queues)
-    assert set(policies.queues) == {"sales", "support", "billing", "chat"}
+    assert set(policies.queues) == {"sales", "support", "billing", "chat", "mail"}
     assert policies.zone.utcoffset(datetime(2027, 7, 1, tzinfo=UTC)) == UTC.utcoffset(None)
     assert all(promise.hours == () for promise in (policies.default, *policies.queues.values()))
-    assert policies.groups == {"sales": "phone", "support": "phone", "billing": "phone", "chat": "digital"}
+    assert policies.groups == {
+        "sales": "phone",
+        "support": "phone",
+        "billing": "phone",
+        "chat": "digital",
+        "mail": "digital",
+    }
     assert set(policies.skills["bob"]) == {"billing", "support"}
     assert (policies.of("chat").target_ratio, policies.of("chat").threshold_ms) == (0.9, 60_000)
     assert policies.of("nobody has listed me").target_ratio == 0.8

@@ -79,7 +79,7 @@ def test_all_that_a_call_center_does_is_there(day: list[tuple[int, Event]]) -> N
     left = {event["reason"] for _, event in day if event["type"] == "contact.left_queue"}
     assert left >= {"overflow", "callback", "exit_key", "withdrawn"}
     assert {event["state"] for _, event in day if event["type"] == "agent.state"} == set(ev.AGENT_STATES)
-    assert {event["queue"] for _, event in day if "queue" in event} == {"sales", "support", "billing", "chat"}
+    assert {event["queue"] for _, event in day if "queue" in event} == {"sales", "support", "billing", "chat", "mail"}
     assert {event["channel"] for _, event in day if event.get("queue") == "chat" and "channel" in event} == {"chat"}
 
 
@@ -100,11 +100,28 @@ LAWFUL = {
 }
 
 
+def is_letter(story: list[Event]) -> bool:
+    return bool(story[0]["channel"] == "email")
+
+
 def test_every_contact_lives_lawfully_and_to_its_end(day: list[tuple[int, Event]]) -> None:
     for contact, events in by_contact(day).items():
         story = [event["type"] for event in events if event["type"] in LAWFUL]
-        assert all(after in LAWFUL[before] for before, after in pairwise(["", *story])), (contact, story)
-        assert story[-1] == "contact.ended", (contact, story)
+        lawful = LAWFUL | {"contact.ended": {"contact.queued"}} if is_letter(events) else LAWFUL
+        assert all(after in lawful[before] for before, after in pairwise(["", *story])), (contact, story)
+        # A letter may end with an answer to which nobody has written back.
+        assert story[-1] == "contact.ended" or (is_letter(events) and story[-1] == "contact.transferred")
+
+
+def test_letters_are_answered_settled_reopened_and_left_open(day: list[tuple[int, Event]]) -> None:
+    letters = [events for events in by_contact(day).values() if is_letter(events)]
+    kinds = [Counter(event["type"] for event in events) for events in letters]
+    assert all(story["message.sent"] == story["contact.answered"] >= 1 for story in kinds)
+    assert any(story["contact.resolved"] == 0 for story in kinds)
+    assert any(story["contact.queued"] > 1 and not story["contact.reopened"] for story in kinds)
+    assert any(story["contact.resolved"] == 2 and story["contact.reopened"] == 1 for story in kinds)
+    costs = [event["cost"] for events in letters for event in events if event["type"] == "contact.resolved"]
+    assert sum(costs) / len(costs) == pytest.approx(3.5, rel=0.25)
 
 
 def test_who_leaves_a_queue_or_is_transferred_is_queued_at_a_later_time(day: list[tuple[int, Event]]) -> None:
@@ -130,7 +147,7 @@ def test_an_agent_talks_to_no_more_contacts_at_once_than_they_can(day: list[tupl
             most[event["channel"]] = max(most[event["channel"]], len(mine))
         elif event["type"] in {"contact.transferred", "contact.ended"} and "agent_id" in event:
             talking[event["agent_id"]].discard(event["contact_id"])
-    assert most == {"voice": 1, "chat": 3}
+    assert most == {"voice": 1, "chat": 3, "email": 1}
 
 
 def test_an_agent_is_on_contact_exactly_while_talking(day: list[tuple[int, Event]]) -> None:
@@ -183,7 +200,8 @@ def test_ending_early_ends_every_contact_and_sends_everybody_home() -> None:
     events = list(islice(simulation.events(), 4_321))
     closing = simulation.close()
     stories = by_contact({event["id"]: (moment, event) for moment, event in [*events, *closing]}.values())
-    assert all("contact.ended" in {event["type"] for event in story} for story in stories.values())
+    talks = [story for story in stories.values() if not is_letter(story)]
+    assert all("contact.ended" in {event["type"] for event in story} for story in talks)
     assert any(event.get("reason") == "empty" for _, event in closing)
     agents = {event["agent_id"] for _, event in events if event["type"] == "agent.state"}
     assert {event["agent_id"] for _, event in closing if event.get("state") == "offline"} == agents

@@ -25,7 +25,14 @@ LENGTH: Final = 40 * MINUTE_MS
 #: An event may come so much later than it happened and still be in time for all that it changes.
 LATE_MS: Final = 4 * MINUTE_MS
 WINDOWS: Final = {"5m": 5 * MINUTE_MS, "1h": HOUR_MS}
-QUEUES: Final = {"sales": "voice", "support": "voice", "billing": "voice", "chat": "chat", "mail": "email"}
+QUEUES: Final = {
+    "sales": "voice",
+    "support": "voice",
+    "billing": "voice",
+    "chat": "chat",
+    "mail": "email",
+    "letters": "email",
+}
 POLICIES: Final = Policies(
     queues={queue: Promise() for queue in QUEUES},
     channels=QUEUES,
@@ -34,7 +41,7 @@ POLICIES: Final = Policies(
 )
 #: Letters: some are settled at once, some after another letter, some are still open in the end.
 MAIL: Final = Queue(
-    name="mail",
+    name="letters",
     channel="email",
     rate_per_hour=150,
     service=Duration(60),
@@ -62,7 +69,7 @@ def day() -> Day:
     center = structs.replace(
         told_of,
         queues=(*told_of.queues, MAIL),
-        teams=(*told_of.teams, Team(queues=("mail",), agents=6)),
+        teams=(*told_of.teams, Team(queues=("letters",), agents=6)),
     )
     simulation = Simulation(center, 11, START, START + LENGTH)
     events = list(simulation.events())
