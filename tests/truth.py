@@ -130,6 +130,7 @@ class Truth:
             "handling": self._handling(queue, channel) | self._tickets_closed(own),
             "missed": self._count("contact.abandoned", queue, channel)
             + self._count("contact.left_queue", queue, channel),
+            "waits": self._waits(queue, channel),
             "backlog": self._backlog(own),
             "resolution": self._resolution(own),
             "repeat": {
@@ -156,6 +157,28 @@ class Truth:
             "decline_ratio": part(declined, rang),
         }
 
+    def _waits(self, queue: str | None, channel: str | None) -> dict[str, Any]:
+        """Return how those waited who were answered or gave up, by a target of 20 s for all."""
+        waits: dict[str, list[int]] = {"contact.answered": [], "contact.abandoned": []}
+        since: dict[str, int] = {}
+        for event in self.events:
+            if event["type"] == "contact.queued":
+                since[event["contact_id"]] = milliseconds(event)
+            elif event["type"] in waits and queue in (None, event["queue"]) and channel in (None, event["channel"]):
+                waits[event["type"]].append(milliseconds(event) - since[event["contact_id"]])
+        answered, gone = waits["contact.answered"], waits["contact.abandoned"]
+        within = sum(wait <= 20_000 for wait in answered)
+        return {
+            "answered": len(answered),
+            "abandoned": len(gone),
+            "service_level": {
+                "answered_of_offered": part(within, len(answered) + len(gone)),
+                "answered_of_answered": part(within, len(answered)),
+            },
+            "abandonment_rate": part(len(gone), len(answered) + len(gone)),
+            "average_speed_of_answer_seconds": round(fmean(answered) / 1000, 6) if answered else None,
+        }
+
     def _tickets_closed(self, own: list[Story]) -> dict[str, Any]:
         took = [story.closed - story.opened for story in own if story.is_ticket and story.closed is not None]
         return {"ticket_handle_time_seconds": round(fmean(took) / 1000, 6) if took else None}
@@ -172,15 +195,24 @@ class Truth:
         """Return what resolutions were said to cost."""
         return sum(float(event.get("cost", 0)) for event in self.events)
 
-    def staffed_seconds(self) -> float:
-        """Return how long agents were there, all together; they come once and go once."""
-        came: dict[str, int] = {}
-        went: dict[str, int] = {}
+    def time_in_state(self) -> dict[str, Counter[str]]:
+        """Return how long each agent was in each state, in ms; all go home in the end."""
+        spent: defaultdict[str, Counter[str]] = defaultdict(Counter)
+        state: dict[str, tuple[str, int]] = {}
         for event in self.events:
             if event["type"] == "agent.state":
-                came.setdefault(event["agent_id"], milliseconds(event))
-                went[event["agent_id"]] = milliseconds(event)
-        return sum(went[agent] - at for agent, at in came.items()) / 1000
+                agent, at = event["agent_id"], milliseconds(event)
+                before, since = state.get(agent, (event["state"], at))
+                spent[agent][before] += at - since
+                state[agent] = (event["state"], at)
+        assert {now for now, _ in state.values()} == {"offline"}
+        return spent
+
+    def staff(self) -> dict[str, Any]:
+        """Return how busy all agents together were."""
+        total = sum(self.time_in_state().values(), Counter[str]())
+        busy, free = total["on_contact"] + total["wrap_up"], total["available"] + total["offered"]
+        return {"occupancy": part(busy, busy + free), "utilisation": part(busy, total.total())}
 
     def _resolution(self, own: list[Story]) -> dict[str, Any]:
         settled = [(story, story.resolved) for story in own if story.resolved is not None]

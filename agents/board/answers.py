@@ -13,10 +13,11 @@ from agents.board.figures import Figures
 from agents.board.follower import Follower
 from agents.board.guard import Json
 from agents.board.history import iso
+from agents.board.parts import known_of
 from agents.board.people import people_rows
 from agents.board.periods import LONG, PERIODS, Period, Periods, Sums, midnight_of, period_of
 from agents.board.questions import BadRequestError, asked
-from agents.board.service import known_of, rows_of
+from agents.board.service import rows_of
 from agents.board.subjects import subject_rows
 from agents.store import Reader, StoreError
 from streams.measures import Measure

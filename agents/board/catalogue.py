@@ -118,6 +118,8 @@ SERVICE: Final = (
         "Of them, those that ended after a bot's line.",
         ("channel", "period"),
     ),
+    MetricSpec("callcenter_utilisation_ratio", "gauge", "Agents' time on contacts, of all but offline.", ("period",)),
+    MetricSpec("callcenter_concurrency", "gauge", "Contacts that an agent had at the same time.", ("period",)),
     MetricSpec("callcenter_customer_retention_ratio", "gauge", "Customers kept, of those at the start.", ("period",)),
     MetricSpec(
         "callcenter_customer_lifetime_value", "gauge", "What a customer is worth, in the currency.", ("period",)

@@ -1,101 +1,18 @@
 """Every figure of customer service over a period, by queue and channel."""
 
-from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from statistics import median
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from agents.board.figures import Figures, rounded
-from agents.board.model import Model
-from agents.board.periods import Period, Sums
+from agents.board.parts import Known, Part, parts_of
 from streams import kpis, satisfaction, service
-from streams.contact import Place, is_aside
-from streams.events import AGENT_STATES
+from streams.contact import Place
 from streams.feedback import reviewed
 from streams.measures import Histogram, Measure, Row, total
-from streams.policy import SECOND_MS, Policies
-from streams.told import TICKETS
-from streams.windows import state_ms
+from streams.policy import SECOND_MS
 
 CENTS: Final = 100
-
-#: The places of a row: of one queue and channel, of all queues of a channel, of everything.
-Scope = Collection[Place]
-
-
-class Known(NamedTuple):
-    """What rows are made of: the sums of a period by book, which measures were ever counted where, tickets now."""
-
-    period: Period
-    contacts: Sums
-    feedback: Sums
-    customers: Sums
-    ever: Mapping[str, Mapping[Place, Row]]
-    #: place -> since when each open ticket is open
-    tickets: Mapping[Place, list[int]]
-    policies: Policies
-    #: how many customers there were when the period began
-    at_start: int | None
-    now: int
-    #: how long all agents together were at work, in ms, None if none ever told; and what was counted of all contacts
-    staffed_ms: int | None
-    everything: Row
-    #: what was ever told of customers, at whatever queue
-    told: frozenset[int]
-
-
-class Part(NamedTuple):
-    """What belongs to one row: its sums by book, and what was ever counted there."""
-
-    queue: str | None
-    channel: str | None
-    contacts: Row
-    customers: Row
-    feedback: Row
-    seen: frozenset[int]
-    tickets: list[int]
-    #: whether there are tickets at all, rather than calls and chats alone; and how many may be open
-    ticketed: bool
-    goal: int | None
-    #: how many were handled of whom scores may come
-    asked: int
-
-
-def known_of(
-    model: Model, policies: Policies, period: Period, books: Mapping[str, Sums], at_start: int | None
-) -> Known:
-    """Return what the rows of a period are made of."""
-    ever = {name: model.counters(name) for name in ("contacts", "feedback", "customers")}
-    tickets = {place: sorted(since.values()) for place, since in model.tickets.items() if since}
-    staffed = sum(spent for state, spent in time_in_state(model, books["agents"], period).items() if state != "offline")
-    everything = total(
-        row for place, row in books["contacts"].items() if place[1] != "@agent" and place[1] != "@subject"
-    )
-    return Known(
-        period=period,
-        contacts=books["contacts"],
-        feedback=books["feedback"],
-        customers=books["customers"],
-        ever=ever,
-        tickets=tickets,
-        policies=policies,
-        at_start=at_start,
-        now=model.now,
-        staffed_ms=staffed if model.people else None,
-        everything=everything,
-        told=frozenset(
-            measure for row in (*ever["customers"].values(), *books["customers"].values()) for measure in row
-        ),
-    )
-
-
-def time_in_state(model: Model, agents: Sums, period: Period) -> dict[str, int]:
-    """Return how long all agents together were in each state over a period, in ms."""
-    levels = Counter(state for state, _, _ in model.people.values())
-    return {
-        state: max(0, state_ms(agents.get(("", state), {}), period.start, period.end, levels[state]))
-        for state in AGENT_STATES
-    }
 
 
 def rows_of(known: Known, queue: str | None = None) -> list[Figures]:
@@ -103,81 +20,9 @@ def rows_of(known: Known, queue: str | None = None) -> list[Figures]:
 
     Of ``queue`` alone they are its own. What was at no queue counts in the rows of its channel and of all.
     """
-    places = {place for place in (*known.contacts, *known.customers, *known.tickets) if place[0] and place[1]}
-    places = {place for place in places if not is_aside(place) and queue in (None, place[0])}
-    channels = {place[1] for place in places}
-    if queue is None:
-        channels |= {place[0] for place in (*known.contacts, *known.customers) if place[1] == "@channel"}
-        channels |= {channel for name, channel in (*known.customers, *known.tickets) if not name and channel}
-    parts = [_part(known, *place) for place in sorted(places)]
-    parts += [_of_channel(known, queue, channel) for channel in sorted(channels)]
-    parts.append(_of_all(known, queue))
+    parts = parts_of(known, queue)
     whole = parts[-1]
     return [_row(known, part, whole, last=part is whole and queue is None) for part in parts]
-
-
-def _part(known: Known, queue: str, channel: str) -> Part:
-    # A score names a queue and no channel: it is told of each channel of the queue.
-    return _summed(known, (queue, channel), [(queue, channel)], [(queue, channel)], [(queue, "")])
-
-
-def _of_channel(known: Known, queue: str | None, channel: str) -> Part:
-    own = _within(known, queue, channel)
-    elsewhere = {place[0] for place in _within(known, queue, None) if place[1] != channel}
-    # Of a queue of several channels nobody knows which one a score is of.
-    scored = [(name, "") for name in sorted({place[0] for place in own if place[1] == channel} - elsewhere) if name]
-    return _summed(known, (None, channel), own, own, scored)
-
-
-def _of_all(known: Known, queue: str | None) -> Part:
-    own = _within(known, queue, None)
-    scored = [place for place in known.ever["feedback"] if queue in (None, place[0])]
-    return _summed(known, (None, None), own, own, scored)
-
-
-def _within(known: Known, queue: str | None, channel: str | None) -> list[Place]:
-    """Return all places of a queue and a channel, either or both of them any."""
-    found = {*known.contacts, *known.customers, *known.tickets, *known.ever["contacts"], *known.ever["customers"]}
-    own = [
-        place for place in found if not is_aside(place) and channel in (None, place[1]) and queue in (None, place[0])
-    ]
-    if queue is None:
-        own += [place for place in found if place[1] == "@channel" and channel in (None, place[0])]
-    return own
-
-
-def _summed(
-    known: Known, name: tuple[str | None, str | None], contacts: Scope, customers: Scope, scored: Scope
-) -> Part:
-    sums = [(known.contacts, contacts), (known.customers, customers), (known.feedback, scored)]
-    rows = [total(book[place] for place in places if place in book) for book, places in sums]
-    ever = zip(("contacts", "customers", "feedback"), (contacts, customers, scored), strict=True)
-    seen = {measure for book, places in ever for place in places for measure in known.ever[book].get(place, ())}
-    seen.update(*rows)
-    counted, settled, told = rows
-    tickets = sorted(since for place in customers for since in known.tickets.get(place, ()))
-    of_tickets = {place[0] for place in customers if place[1] in TICKETS and place in known.ever["customers"]}
-    of_tickets |= {place[0] for place in customers if place in known.tickets}
-    asked = _asked(known, scored if name[0] is None else [(name[0], "")])
-    if name == (None, None):
-        asked = counted.get(Measure.HANDLED, 0)
-    goals = [known.policies.of(queue).backlog_goal for queue in of_tickets]
-    return Part(*name, counted, settled, told, frozenset(seen), tickets, bool(of_tickets), _sum_of(goals), asked)
-
-
-def _sum_of(goals: list[int | None]) -> int | None:
-    """Return what may be open of several queues; None where one of them has no goal."""
-    return None if None in goals or not goals else sum(goal for goal in goals if goal is not None)
-
-
-def _asked(known: Known, scored: Scope) -> int:
-    """Return how many were handled at the queues that scores are of, whatever channel they came by."""
-    queues = {place[0] for place in scored}
-    return sum(
-        row.get(Measure.HANDLED, 0)
-        for place, row in known.contacts.items()
-        if place[0] in queues and not is_aside(place)
-    )
 
 
 def _row(known: Known, part: Part, whole: Part, *, last: bool) -> Figures:
@@ -189,6 +34,7 @@ def _row(known: Known, part: Part, whole: Part, *, last: bool) -> Figures:
             "offered": contacts.get(Measure.OFFERED, 0),
             "share": rounded(kpis.ratio(contacts.get(Measure.OFFERED, 0), whole.contacts.get(Measure.OFFERED, 0))),
         },
+        "waits": _waits(part.contacts),
         "responses": _responses(part),
         "handling": _handling(part),
         "bot": _bot(part),
@@ -202,11 +48,35 @@ def _row(known: Known, part: Part, whole: Part, *, last: bool) -> Figures:
     }
     if last:
         made["customers"] = _customers(known, part)
+        made["staff"] = _staff(known)
     return made
 
 
 def _rounded(values: Mapping[str, Any]) -> dict[str, Any]:
     return {name: rounded(value) if isinstance(value, float) else value for name, value in values.items()}
+
+
+def _waits(row: Row) -> Figures:
+    """Return how those waited whose wait ended in the period."""
+    return {
+        "answered": row.get(Measure.ANSWERED, 0),
+        "abandoned": row.get(Measure.ABANDONED, 0),
+        "service_level": _rounded(kpis.service_level(row)),
+        "abandonment_rate": rounded(kpis.abandonment_rate(row)),
+        "average_speed_of_answer_seconds": rounded(kpis.average_speed_of_answer(row)),
+        "wait_seconds": _rounded(kpis.percentiles(row, Histogram.WAIT_ANSWERED)),
+    }
+
+
+def _staff(known: Known) -> Figures | None:
+    """Return how busy all agents together were; None where none ever told a state."""
+    if known.states is None:
+        return None
+    return {
+        "occupancy": rounded(service.occupancy(known.states)),
+        "utilisation": rounded(service.utilisation(known.states)),
+        "concurrency": rounded(service.concurrency(kpis.handle_ms(known.everything), known.states)),
+    }
 
 
 def _responses(part: Part) -> Figures:
@@ -354,14 +224,15 @@ def _cost(known: Known, part: Part) -> float | None:
     reported = part.customers.get(Measure.COST_CENTS, 0)
     if rates == (None, None):
         return reported if Measure.COST_CENTS in known.told else None
-    if known.staffed_ms is None and business.agent_hour_cents is not None:
+    if known.states is None and business.agent_hour_cents is not None:
         return None
     everything = kpis.handle_ms(known.everything)
     own = 1.0 if part.contacts == known.everything else kpis.ratio(kpis.handle_ms(part.contacts), everything)
     if own is None:
         return None
     period_ms = known.period.end - known.period.start
-    spent = service.agents_cost(known.staffed_ms or 0, *rates, period_ms)
+    staffed = sum(spent for state, spent in (known.states or {}).items() if state != "offline")
+    spent = service.agents_cost(staffed, *rates, period_ms)
     return spent * own + reported
 
 

@@ -2,7 +2,9 @@
 
 from agents.board import fields as f
 from agents.board.periods import PERIODS
+from streams import kpis
 from streams.events import AGENT_STATES
+from streams.policy import FORMULAS
 
 
 def _whole(meaning: str) -> f.Schema:
@@ -110,6 +112,29 @@ def _customers() -> f.Schema:
     return f.record("customers of the company, in the row of all alone; null where nobody tells", fields, nullable=True)
 
 
+def _waits() -> f.Schema:
+    levels = {name: _ratio(name.replace("_", " ")) for name in FORMULAS}
+    each = {f"p{percent}": f.number(f"seconds that {percent} % waited at most") for percent in kpis.PERCENTILES}
+    fields = {
+        "answered": f.whole("visits answered"),
+        "abandoned": f.whole("visits whose customer gave up"),
+        "service_level": f.record("service level by each definition, as in /api/v1/queues", levels),
+        "abandonment_rate": _ratio("abandoned / (answered + abandoned)"),
+        "average_speed_of_answer_seconds": f.number("mean wait of the answered, in seconds"),
+        "wait_seconds": f.record("percentiles of the waits of the answered, in seconds", each),
+    }
+    return f.record("how those waited whose wait ended in the period", fields)
+
+
+def _staff() -> f.Schema:
+    fields = {
+        "occupancy": _ratio("on contacts / on contacts and ready for them"),
+        "utilisation": _ratio("on contacts / all time but offline"),
+        "concurrency": f.number("contacts at the same time while on contacts: handle time / time on contacts"),
+    }
+    return f.record("all agents together, in the row of all; null where none told a state", fields, nullable=True)
+
+
 def _responses() -> f.Schema:
     fields = {
         "first_response_seconds": _times("to the first line of a person"),
@@ -177,6 +202,7 @@ def row() -> f.Schema:
         "queue": f.text(f"the queue; {name}", nullable=True),
         "channel": f.text(f"the channel; {name}", nullable=True),
         "volume": f.record("how many came", {"offered": f.whole("visits"), "share": f.number("of all visits")}),
+        "waits": _waits(),
         "responses": _responses(),
         "handling": _handling(),
         "bot": _bot(),
@@ -188,8 +214,9 @@ def row() -> f.Schema:
         "quality": _quality(),
         "value": _value(),
         "customers": _customers(),
+        "staff": _staff(),
     }
-    return f.record("the figures of one queue and channel, of a channel, or of all", fields, "customers")
+    return f.record("the figures of one queue and channel, of a channel, or of all", fields, "customers", "staff")
 
 
 def _head() -> dict[str, f.Schema]:

@@ -189,6 +189,9 @@ def _of_all(whole: Mapping[str, Figures]) -> Iterator[Metric]:
     """Yield what is known of all together alone, by period."""
     esat = [((period,), (row["satisfaction"]["esat"] or {}).get("top_ratio")) for period, row in whole.items()]
     yield gauge(_SPECS["callcenter_employee_satisfaction_ratio"], esat)
+    staff = [(period, row["staff"] or {}) for period, row in whole.items()]
+    for name, figure in (("callcenter_utilisation_ratio", "utilisation"), ("callcenter_concurrency", "concurrency")):
+        yield gauge(_SPECS[name], [((period,), row.get(figure)) for period, row in staff])
     customers = [(period, row["customers"] or {}) for period, row in whole.items()]
     for name in ("retention_ratio", "churn_ratio", "lifetime_value"):
         yield gauge(_SPECS[f"callcenter_customer_{name}"], [((period,), row.get(name)) for period, row in customers])

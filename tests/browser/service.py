@@ -46,6 +46,14 @@ def figures_row(queue: str | None, channel: str | None, share: float = 1.0, **ch
             "response_seconds": _times(27.5),
             "responses": n,
         },
+        "waits": {
+            "answered": 1_190,
+            "abandoned": 53,
+            "service_level": {"answered_of_offered": 0.823},
+            "abandonment_rate": 0.043,
+            "average_speed_of_answer_seconds": 17.0,
+            "wait_seconds": {"p50": 9.0, "p90": 41.0, "p95": 62.0, "p99": 118.0},
+        },
         "handling": {
             "average_handle_time_seconds": 251.3,
             "handled": round(n * 0.9),

@@ -18,6 +18,7 @@ from agents.sources.simulator import Simulation
 from streams.policy import DAY_MS, HOUR_MS, MINUTE_MS, Business, Policies, Promise
 from tests.site import Event, Site
 from tests.truth import Truth, differences, part
+from tests.unit.life import Stamp
 
 #: Monday, 2026-01-05, 10:00 in Berlin.
 START: Final = 1_767_603_600_000
@@ -103,10 +104,13 @@ async def counted(day: Day, way: str) -> Site:
     return site
 
 
-async def asked(site: Site, now: int, path: str) -> Any:
-    """Return what a board answers at ``now``."""
-    follower = Follower(site.store, lambda: Model(WINDOWS, POLICIES.zone), lambda: now, 10_000)
+async def asked(site: Site, now: int, path: str, *, looking_ms: int = 0) -> Any:
+    """Return what a board answers at ``now`` that has looked on for so long."""
+    clock = Stamp(now - looking_ms)
+    follower = Follower(site.store, lambda: Model(WINDOWS, POLICIES.zone), clock, 10_000)
     board = Board(follower, site.store, POLICIES, windows=WINDOWS, fine_retention_ms=2 * HOUR_MS, version="1")
+    await follower._poll(discover=True)
+    clock.at = now
     await follower._poll(discover=True)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(board.app()), base_url="http://board") as client:
         answer = await client.get(f"/api/v1/{path}")
@@ -162,6 +166,7 @@ async def test_every_figure_is_what_happened(day: Day, way: str) -> None:
         wrong += differences(rows[queue, channel], expected, queue)
     whole = rows[None, None]
     wrong += differences(whole, told_by_simulator(day), "all")
+    wrong += differences(whole, {"staff": day.truth.staff()}, "all")
     wrong += differences(whole, {"satisfaction": {**day.truth.satisfaction(None), "esat": day.truth.esat()}}, "all")
     wrong += differences(whole, {"quality": day.truth.quality(), "customers": day.truth.customers(1_000)}, "all")
     assert wrong == []
@@ -179,9 +184,20 @@ async def test_subjects_agents_and_volume_are_what_happened(day: Day) -> None:
             talks[event["agent_id"]] = talks.get(event["agent_id"], 0) + 1
     assert {person["agent_id"]: person["handled"] for person in people if person["handled"]} == talks
     assert {person["agent_id"]: person["closed"] for person in people if person["closed"]} == day.truth.closed_by()
+    states = day.truth.time_in_state()
+    shown = {person["agent_id"]: person["time_in_state_seconds"] for person in people}
+    assert {agent: {state: ms for state, ms in spent.items() if ms} for agent, spent in states.items()} == {
+        agent: {state: round(seconds * 1_000) for state, seconds in spent.items() if seconds and state != "offline"}
+        for agent, spent in shown.items()
+    }
+    chatting = [p["concurrency"] for p in people if p["queues"] == ["chat"] and p["handled"] > 10]
+    assert 1 < min(chatting) < max(chatting) < 3.5
+    speaking = [p["concurrency"] for p in people if p["queues"] == ["sales"] and p["handled"] > 5]
+    # Wrapping up and talking is all that they do on contact, one contact at a time.
+    assert speaking == pytest.approx([1.0] * len(speaking), abs=0.05)
     whole = (await asked(site, now, "figures?period=today"))["rows"][-1]
     # Nobody is there any more, at 30.00 an hour.
-    staffed = day.truth.staffed_seconds()
+    staffed = sum(spent.total() for spent in states.values()) / 1_000
     assert whole["value"]["cost"] == pytest.approx(staffed / 3_600 * 30 + day.truth.costs(), abs=1e-4)
     assert day.truth.costs() > 0
     volume = (await asked(site, now, "volume?by=day"))["rows"]
@@ -206,3 +222,27 @@ async def test_once_the_time_to_come_back_is_over_first_contact_resolution_is_fi
 def _joined(number: int, at: int) -> Event:
     time = datetime.fromtimestamp(at / 1000, UTC).isoformat()
     return {"id": f"late-{number}", "type": "customer.joined", "time": time, "customer_id": f"late-{number}"}
+
+
+async def test_a_queue_to_which_more_come_than_its_agents_can_take_is_overloaded_and_no_other() -> None:
+    def queue(name: str, rate_per_hour: float) -> Queue:
+        return Queue(name=name, rate_per_hour=rate_per_hour, service=Duration(120), patience_s=900)
+
+    # Three agents take 90 an hour, four take 120.
+    center = CallCenter(
+        queues=(queue("busy", 180), queue("calm", 60)),
+        teams=(Team(queues=("busy",), agents=3), Team(queues=("calm",), agents=4)),
+    )
+    now = START + LENGTH - 1  # the last moment of a bucket, so that the window is whole
+    events = [(at, event) for at, event in Simulation(center, 7, START, now).events() if at <= now]
+    site = Site(POLICIES)
+    await site.feed(events)
+    rows = {row["queue"]: row for row in (await asked(site, now, "queues?window=5m", looking_ms=10_000))["rows"]}
+    assert rows["calm"]["overload"] is None
+    overload = rows["busy"]["overload"]
+    lately = [event for at, event in events if now - 5 * MINUTE_MS < at and event["type"] == "contact.queued"]
+    came = sum(event["queue"] == "busy" for event in lately)
+    assert overload["arrivals_per_hour"] == came * 12
+    assert overload["capacity_per_hour"] == pytest.approx(90, rel=0.25)
+    assert overload["arrivals_per_hour"] > overload["capacity_per_hour"]
+    assert overload["agents_needed"] > came * 12 * 120 / 3_600

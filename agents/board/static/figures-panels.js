@@ -176,6 +176,9 @@ export function showQueues(rows, whole) {
   const columns = [
     [words.offered, (row) => number(row.volume.offered)],
     [words.share, (row) => ratio(row.volume.share)],
+    [words.serviceLevel, (row) => ratio(row.waits.service_level.answered_of_offered)],
+    [words.abandonment, (row) => ratio(row.waits.abandonment_rate)],
+    [words.speedOfAnswer, (row) => time(row.waits.average_speed_of_answer_seconds)],
     [words.firstResponse, (row) => time(row.responses.first_response_seconds?.p50)],
     [words.handleTime, (row) => time(row.handling.average_handle_time_seconds)],
     [words.resolvedRatio, (row) => ratio(row.resolution.resolved_ratio)],

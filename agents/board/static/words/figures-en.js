@@ -21,8 +21,11 @@ export const english = {
   nineOfTen: "9 of 10 within",
   firstResponse: "First response",
   response: "Response",
+  serviceLevel: "Service level",
+  abandonment: "Abandoned",
+  speedOfAnswer: "ASA",
   handleTime: "Handle time",
-  ticketHandleTime: "Tickets, to closing",
+  ticketHandleTime: "Ticket time",
   timeToResolution: "Time to resolution",
 
   resolution: "Resolution",

@@ -21,8 +21,11 @@ export const french = {
   nineOfTen: "9 sur 10 en",
   firstResponse: "Première réponse",
   response: "Réponse",
+  serviceLevel: "Niveau de service",
+  abandonment: "Abandons",
+  speedOfAnswer: "Attente moyenne",
   handleTime: "Durée de traitement",
-  ticketHandleTime: "Tickets, jusqu’à la clôture",
+  ticketHandleTime: "Durée d’un ticket",
   timeToResolution: "Délai de résolution",
 
   resolution: "Résolution",

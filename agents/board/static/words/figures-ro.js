@@ -21,8 +21,11 @@ export const romanian = {
   nineOfTen: "9 din 10 în",
   firstResponse: "Primul răspuns",
   response: "Răspuns",
+  serviceLevel: "Nivel de serviciu",
+  abandonment: "Abandonate",
+  speedOfAnswer: "Așteptare medie",
   handleTime: "Timp de tratare",
-  ticketHandleTime: "Tichete, până la închidere",
+  ticketHandleTime: "Timp pe tichet",
   timeToResolution: "Timp până la rezolvare",
 
   resolution: "Rezolvare",
