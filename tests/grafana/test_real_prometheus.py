@@ -95,7 +95,7 @@ def some_give_up(pipeline: Pipeline, file: Path) -> None:
 
 
 def some_are_served(pipeline: Pipeline, file: Path) -> None:
-    """Tell of what the simulator tells seldom: resolved by a machine, an order that follows, a content agent."""
+    """Tell of what the simulator tells seldom: resolved by a machine, an order that follows, reviews."""
     now, name = datetime.now(UTC), file.stem
     contact = {"contact_id": f"{name}-chat", "customer_id": name, "channel": "chat", "queue": "support"}
     events: list[dict[str, object]] = [
@@ -104,6 +104,8 @@ def some_are_served(pipeline: Pipeline, file: Path) -> None:
         {"type": "contact.resolved", "automated": True, **contact},
         {"type": "order.placed", "customer_id": name, "amount": 20.0},
         {"type": "survey.esat", "agent_id": "alice", "score": 5, "scale": 5},
+        {"type": "quality.reviewed", "agent_id": "alice", "queue": "support", "score": 90, "scale": 100},
+        {"type": "quality.reviewed", "agent_id": "bob", "queue": "support", "score": 70, "scale": 100},
     ]
     lines = [
         {**event, "id": f"{name}-{number}", "time": (now - timedelta(seconds=9 - number)).isoformat()}
