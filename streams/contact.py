@@ -319,9 +319,6 @@ def _entry(state: State, kind: Kind) -> tuple[Action, State] | None:
     return (ANYTIME[kind], state) if kind in ANYTIME else TRANSITIONS[state].get(kind)
 
 
-#: Whether what happens, last of all so far, leaves the contact where it stands, by kind.
-STAYS: Final = [kind is Kind.STARTED or kind in ANYTIME for kind in Kind]
-
 #: The tables as the walk reads them: [state][kind], two look-ups in lists in place of two hashes of enums.
 _TABLE: Final = [[_entry(state, kind) for kind in Kind] for state in State]
 
@@ -336,6 +333,11 @@ def advance(walk: Walk, step: Step, noted: list[Fact]) -> None:
     action, state = entry
     action(walk, step, noted)
     walk.state = state
+
+
+def hear(walk: Walk, step: Step) -> None:
+    """Take what is said of the matter into the walk, in whatever order: it moves no contact, and nothing is noted."""
+    walk.matter = tuple(sorted((*walk.matter, step)))
 
 
 def expiry(walk: Walk, longest_ms: int) -> Step:

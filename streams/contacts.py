@@ -1,38 +1,20 @@
 """The open contacts of one partition: events in, facts measured, timers run by the watermark."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from heapq import heapify, heappop, heappush
+from operator import sub
 from typing import Any, Final
 
-import msgspec
-from msgspec import UNSET
-
-from streams.contact import (
-    LOST,
-    STAYS,
-    WAITING,
-    Fact,
-    Place,
-    Step,
-    Walk,
-    advance,
-    difference,
-    expiry,
-    facts,
-    is_aside,
-)
+from streams.contact import WAITING, Fact, Place, Step, advance, difference, expiry, facts, hear, is_aside
 from streams.events import ContactEvent, EventError
-from streams.kinds import ANSWERED, BOT_SENT, KIND_OF, LEFT, OFFERED, QUEUED, RESOLVED, SENT, Kind
+from streams.kinds import KIND_OF, RESOLVED
 from streams.measures import RECORDERS
+from streams.names import Names
+from streams.opened import DETAILS, NEVER, Contact, pack, unpack
 from streams.partition import Change, Limits, Partition
-from streams.policy import DAY_MS, Policies, Promise, Terms
-from streams.summary import Summary, counts_here, messages, summary_of
+from streams.policy import Policies, Promise, Terms
+from streams.summary import counts_here, messages
 from streams.told import TICKETS, pass_on
-
-#: The name under which all are counted beyond the limit: queues that queues.yaml does not list, and subjects.
-OTHER: Final = "other"
-
-_NEVER: Final = 1 << 62
 
 #: Places that are none of a queue are held to nothing.
 ANY_PROMISE: Final = Promise()
@@ -40,51 +22,17 @@ ANY_PROMISE: Final = Promise()
 #: As many contacts are settled in one commit, lest a watermark that jumps a day keeps Redis busy for seconds.
 MOST_SETTLED: Final = 20_000
 
-
-class Contact:
-    """One open contact: the set of its events, and the walk through them."""
-
-    __slots__ = ("born", "customer", "due", "keep_until", "last", "opened", "seen", "shown", "steps", "told", "walk")
-
-    def __init__(self, seen: int, keep_until: int = 0) -> None:
-        #: The time of the event that came first, which tells two lives under one id apart.
-        self.born = seen
-        #: The time of its earliest event.
-        self.opened = seen
-        #: The first event that names the customer, and the customer.
-        self.customer: tuple[int, str, str] | None = None
-        #: What the customers' partition was told of it, or what was counted here in place of that.
-        self.told: Summary | None = None
-        self.steps: dict[str, Step] = {}
-        self.walk = Walk()
-        self.last: Step | None = None
-        #: The time of its latest event, of whatever kind.
-        self.seen = seen
-        #: Not settled before the watermark gets here: the rest of a contact that comes late may come as well.
-        self.keep_until = keep_until
-        #: When its timer rings next.
-        self.due = _NEVER
-        #: The wait that the board was told of.
-        self.shown: tuple[Place, int] | None = None
-
-
-class PackedContact(msgspec.Struct, array_like=True):
-    """An open contact as the store keeps it."""
-
-    seen: int
-    keep_until: int
-    lost_at: int
-    steps: list[Step]
-    born: int
-    customer: tuple[int, str, str] | None
-
-
-_encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(PackedContact).decode
+#: Fewer events than these are counted one by one.
+FEW: Final = 8
 
 
 class ContactPartition(Partition):
-    """Counts the contacts of one partition."""
+    """Counts the contacts of one partition.
+
+    A batch is counted contact by contact where that is sure to come to the same as event by event, in the order they
+    came: where no event of it is late, and the timer of its contact does not ring meanwhile. What is looked up and
+    noted for each contact is so done once a batch, and not for each of its events.
+    """
 
     def __init__(
         self,
@@ -100,15 +48,15 @@ class ContactPartition(Partition):
         """Start from what was committed: watermark, places known, open contacts, hours with settled ids, terms."""
         super().__init__(limits, watermark, settled)
         self.policies = policies
-        self.contacts: dict[str, Contact] = {}
-        self._timers: list[tuple[int, str]] = []
+        self.contacts = {contact_id: unpack(data) for contact_id, data in (packed or {}).items()}
+        for contact in self.contacts.values():
+            contact.due = self._due(contact)
+        self._timers = [(contact.due, contact_id) for contact_id, contact in self.contacts.items()]
+        heapify(self._timers)
+        #: Those that have changed since the last commit.
+        self._touched: dict[str, Contact] = {}
         self._settled_now = 0
-        #: subject -> when it was last seen
-        self._subjects: dict[str, int] = {}
-        self._names = {queue: queue for queue, _ in places or {}} | {queue: queue for queue in policies.queues}
-        self._unlisted = len(set(self._names) - set(policies.queues) - {OTHER})
-        for contact_id, data in (packed or {}).items():
-            self._unpack(contact_id, data)
+        self._names = Names(limits, policies.queues, (queue for queue, _ in places or {}))
         if terms is not None and terms != policies.terms:
             self._judge_anew(terms)
 
@@ -116,17 +64,70 @@ class ContactPartition(Partition):
         """Count the open contacts by today's terms: what is taken back of them later must be what was counted."""
         before = {queue: Promise(threshold_ms=term[0], short_abandon_ms=term[1]) for queue, term in terms.items()}
         for contact in self.contacts.values():
-            for sign, name, at, place, duration in self._facts_of(contact):
+            for sign, name, at, place, duration in contact.facts():
                 if is_aside(place):
                     continue
                 row, promise = self._row(at, place), before.get(place[0], before[""])
                 RECORDERS[name](row, -sign, at, duration, promise)
                 RECORDERS[name](row, sign, at, duration, self.policies.of(place[0]))
 
+    @property
+    def changed(self) -> bool:
+        """Tell whether there is anything to commit but the watermark."""
+        return bool(self._touched) or super().changed
+
+    def count_all(self, events: Sequence[Any], times: Sequence[int], nows: Sequence[int]) -> dict[int, EventError]:
+        """Count events, as ``Partition.count_all`` does."""
+        if len(times) < FEW:
+            return super().count_all(events, times, nows)
+        if self._is_calm(times, nows):
+            return self._count_by_contact(events, times)
+        half = len(times) // 2
+        refused = self.count_all(events[:half], times[:half], nows[:half])
+        rest = self.count_all(events[half:], times[half:], nows[half:])
+        return refused | {half + number: error for number, error in rest.items()}
+
+    def _is_calm(self, times: Sequence[int], nows: Sequence[int]) -> bool:
+        """Tell whether nothing among events of ``times`` is late, or ahead of now."""
+        newest = max(times)
+        latest = newest if self.watermark is None else max(newest, self.watermark)
+        in_time = min(times) >= latest - self.limits.settling_ms
+        return in_time and max(map(sub, times, nows)) <= self.limits.future_ms
+
+    def _count_by_contact(self, events: Sequence[Any], times: Sequence[int]) -> dict[int, EventError]:
+        refused: dict[int, EventError] = {}
+        newest, contacts, watermark = max(times), self.contacts, self.watermark
+        behind: list[tuple[str, Contact]] = []
+        for number, (event, at) in enumerate(zip(events, times, strict=True)):
+            contact_id, kind = event.contact_id, KIND_OF[type(event)]
+            contact = contacts.get(contact_id)
+            if kind >= RESOLVED or (contact is not None and contact.due <= newest):
+                self.watermark = watermark
+                try:
+                    self._count(event, at)
+                except EventError as error:
+                    refused[number] = error
+            else:
+                if contact is None:
+                    contact = contacts[contact_id] = Contact(at)
+                if not contact.coming:
+                    behind.append((contact_id, contact))
+                self._add(contact, event, at, kind)
+            if watermark is None or at > watermark:
+                watermark = at
+        self.watermark = watermark
+        for contact_id, contact in behind:
+            if contact.coming:
+                self._follow(contact_id, contact)
+        self._on_watermark(newest)
+        return refused
+
     def _count(self, event: ContactEvent, at: int) -> None:
         contact_id, kind = event.contact_id, KIND_OF[type(event)]
         contact = self.contacts.get(contact_id)
-        if kind >= RESOLVED and (contact is None or not _is_begun(contact)):
+        if contact is not None and contact.coming:
+            self._follow(contact_id, contact)
+        if kind >= RESOLVED and (contact is None or not contact.is_begun):
             self._pass_on(event, at)
             return
         if contact is None:
@@ -136,9 +137,7 @@ class ContactPartition(Partition):
             self._ring(contact_id, contact, self.watermark)
             self._count(event, at)
             return
-        elif at > contact.seen:
-            contact.seen = at
-        elif event.id not in contact.steps:
+        elif at <= contact.seen and event.id not in contact.steps:
             # It may be open for the second time: settled before, and come back since.
             try:
                 self._refuse_if_over(contact_id, at)
@@ -147,39 +146,24 @@ class ContactPartition(Partition):
                     raise
                 self._pass_on(event, at)
                 return
-            contact.opened = min(contact.opened, at)
-        self._change.open[contact_id] = b""  # packed when the change is taken
+        self._add(contact, event, at, kind)
+        self._follow(contact_id, contact)
+
+    def _add(self, contact: Contact, event: Any, at: int, kind: int) -> None:
+        """Add an event to those of its contact that have come."""
+        if at > contact.seen:
+            contact.seen = at
+        elif at < contact.opened and not contact.knows(event.id):
+            contact.opened = at
         # The first event that names the customer decides, in whatever order they come.
         customer = contact.customer
         if (customer is None or at <= customer[0]) and event.customer_id:
-            self._name_customer(contact, (at, event.id, event.customer_id))
-        self._add(contact_id, contact, self._step(event, at, kind))
-
-    def _name_customer(self, contact: Contact, named: tuple[int, str, str]) -> None:
-        if named[1] not in contact.steps and (contact.customer is None or named < contact.customer):
-            contact.customer = named
-
-    def _step(self, event: Any, at: int, kind: int) -> Step:
-        """Return an event as its contact remembers it."""
-        detail = by = ""
-        if kind == QUEUED:
-            detail = self._name(event.queue)
-            if event.subject:
-                by = self._subject(event.subject, at)
-        elif OFFERED <= kind <= ANSWERED:  # with DECLINED in between
-            by = event.agent_id
-        elif kind == LEFT:
-            detail = event.reason
-        elif kind == SENT:
-            if event.sender == "bot":
-                kind = BOT_SENT
-            else:
-                by = event.agent_id or ""
-        elif kind >= RESOLVED:
-            automated = "" if event.automated is UNSET else event.automated
-            detail = f"{automated} {'' if event.cost is UNSET else event.cost}"
-            by = event.agent_id or ""
-        return (at, kind, event.id, detail, event.channel, by)
+            contact.name_customer((at, event.id, event.customer_id))
+        details = DETAILS[kind]
+        if details is None:
+            contact.coming.append((at, kind, event.id, "", event.channel, ""))
+        else:
+            contact.coming.append(details(event, at, kind, self._names))
 
     def _pass_on(self, event: ContactEvent, at: int) -> None:
         """Tell the customers' partition what is said of the matter of a contact that is not open (any more)."""
@@ -189,12 +173,11 @@ class ContactPartition(Partition):
 
     def take(self) -> Change:
         """Return what changed since the last call, the open contacts packed."""
-        for contact_id, packed in self._change.open.items():
-            if packed is not None:
-                contact = self.contacts[contact_id]
-                if contact.walk.ended is not None or contact.told is not None or _is_ticket(contact):
-                    self._tell(contact_id, contact)
-                self._change.open[contact_id] = _pack(contact)
+        for contact_id, contact in self._touched.items():
+            if contact.walk.ended is not None or contact.told is not None or contact.is_ticket:
+                self._tell(contact_id, contact)
+            self._change.open[contact_id] = pack(contact)
+        self._touched = {}
         self._settled_now = 0
         return super().take()
 
@@ -203,33 +186,11 @@ class ContactPartition(Partition):
         late = self.watermark is not None and at < self.watermark - self.limits.settling_ms
         keep_until = (self.watermark or 0) + self.limits.settling_ms if late else 0
         contact = self.contacts[contact_id] = Contact(at, keep_until)
-        self._set_timer(contact_id, contact)
         return contact
-
-    def _name(self, queue: str) -> str:
-        """Return the name that ``queue`` is counted under."""
-        name = self._names.get(queue)
-        if name is None:
-            if self._unlisted >= self.limits.unlisted_queues:
-                return OTHER
-            self._unlisted += 1
-            name = self._names[queue] = queue
-        return name
-
-    def _subject(self, subject: str, at: int) -> str:
-        """Return the name that ``subject`` is counted under."""
-        known = self._subjects
-        if subject not in known and len(known) >= self.limits.subjects:
-            newest = max(known.values())
-            if min(known.values()) > newest - DAY_MS:
-                return OTHER
-            self._subjects = known = {name: seen for name, seen in known.items() if seen > newest - DAY_MS}
-        known[subject] = max(at, known.get(subject, 0))
-        return subject
 
     def _tell(self, contact_id: str, contact: Contact, *, over: bool = False) -> None:
         """Tell what became of a contact that is closed, or a ticket, or ``over``; take back what no longer holds."""
-        before, after = contact.told, _summary(contact, over=over)
+        before, after = contact.told, contact.summary(over=over)
         if after == before:
             return
         if before is not None and counts_here(before):
@@ -239,44 +200,37 @@ class ContactPartition(Partition):
         self._change.told.update(messages(contact_id, contact.born, len(contact.steps), before, after, over=over))
         contact.told = after
 
-    def _add(self, contact_id: str, contact: Contact, step: Step) -> None:
-        """Add an event to the set of its contact and note what follows."""
-        if step[2] in contact.steps:
-            return
-        noted: list[Fact] = []
-        if contact.last is None or step > contact.last:
-            contact.last = step
-            contact.steps[step[2]] = step
-            advance(contact.walk, step, noted)
-            if STAYS[step[1]]:
-                if noted:
-                    self._note(noted)
-                return
-        else:
-            noted = self._insert(contact, step)
-        if noted:
-            self._note(noted)
+    def _follow(self, contact_id: str, contact: Contact) -> None:
+        """Take what has come of a contact into the set of its events, and note what follows."""
+        noted, known = list[Fact](), contact.steps
+        for step in contact.coming:
+            if step[2] in known:
+                continue
+            if step[1] >= RESOLVED:
+                known[step[2]] = step
+                hear(contact.walk, step)
+            elif contact.last is None or step > contact.last:
+                known[step[2]] = contact.last = step
+                advance(contact.walk, step, noted)
+            else:
+                noted += self._insert(contact, step)
+        contact.coming.clear()
+        self._touched[contact_id] = contact
+        self._note(noted)
         waiting = contact.walk.state is WAITING
         if waiting or contact.shown is not None:
             self._show(contact_id, contact)
         # In every other state the timer that was set rings early enough.
-        if waiting or contact.walk.ended is not None:
+        if waiting or contact.walk.ended is not None or contact.due == NEVER:
             self._set_timer(contact_id, contact)
 
     def _insert(self, contact: Contact, step: Step) -> list[Fact]:
         """Add an event that comes before one already seen; return facts(with it) - facts(without it)."""
-        before = self._facts_of(contact)
+        before = contact.facts()
         contact.steps[step[2]] = step
         contact.walk, after = facts(contact.steps.values())
         self._expire(contact, after)
         return difference(after, before)
-
-    def _facts_of(self, contact: Contact) -> list[Fact]:
-        """Return what is noted of a contact."""
-        walk, noted = contact.walk, facts(contact.steps.values())[1]
-        if walk.state is LOST:
-            noted.append((1, "lost", walk.lost_at, walk.place, walk.lost_at - walk.since))
-        return noted
 
     def _expire(self, contact: Contact, noted: list[Fact]) -> None:
         """Note a wait as lost once the watermark has passed the longest credible one."""
@@ -311,7 +265,7 @@ class ContactPartition(Partition):
             heappush(self._timers, (due, contact_id))
             # Timers that were set anew are dropped once they are most of all: a wait's runs hours, a call only minutes.
             if len(self._timers) > 4 * len(self.contacts) + 1_000:
-                self._timers = [(contact.due, name) for name, contact in self.contacts.items() if contact.due < _NEVER]
+                self._timers = [(contact.due, name) for name, contact in self.contacts.items() if contact.due < NEVER]
                 heapify(self._timers)
 
     def _due(self, contact: Contact) -> int:
@@ -338,16 +292,17 @@ class ContactPartition(Partition):
                 self._ring(contact_id, contact, watermark)
 
     def _ring(self, contact_id: str, contact: Contact, watermark: int) -> None:
-        contact.due = _NEVER
+        contact.due = NEVER
         noted: list[Fact] = []
         self._expire(contact, noted)
         if noted:
             self._note(noted)
-            self._change.open[contact_id] = b""
+            self._touched[contact_id] = contact
         if contact.walk.state is not WAITING and self._due(contact) <= watermark:
-            if contact.walk.ended is None or contact_id in self._change.open:
+            if contact.walk.ended is None or contact_id in self._touched:
                 self._tell(contact_id, contact, over=True)
             del self.contacts[contact_id]
+            self._touched.pop(contact_id, None)
             if contact.shown is not None:
                 self._change.now[contact_id] = None
             self._settle(contact_id)
@@ -355,44 +310,3 @@ class ContactPartition(Partition):
         else:
             self._show(contact_id, contact)
             self._set_timer(contact_id, contact)
-
-    def _unpack(self, contact_id: str, data: bytes) -> None:
-        packed = _decode(data)
-        contact = self.contacts[contact_id] = Contact(packed.seen, packed.keep_until)
-        contact.steps = {step[2]: step for step in packed.steps}
-        contact.walk, _ = facts(packed.steps)
-        if packed.lost_at:
-            advance(contact.walk, (packed.lost_at, Kind.EXPIRED, "", "", "", ""), [])
-        contact.born, contact.customer = packed.born, packed.customer
-        contact.last, contact.opened = max(packed.steps), min(packed.steps)[0]
-        walk = contact.walk
-        contact.shown = (walk.place, walk.since) if walk.state is WAITING else None
-        contact.told = _summary(contact)
-        contact.due = self._due(contact)
-        heappush(self._timers, (contact.due, contact_id))
-
-
-def _is_begun(contact: Contact) -> bool:
-    """Tell whether it queued or ended, or is a ticket. If not, it may be a straggler of one that is settled already."""
-    return bool(contact.walk.place[0]) or contact.walk.ended is not None or _is_ticket(contact)
-
-
-def _is_ticket(contact: Contact) -> bool:
-    return contact.last is not None and contact.last[4] in TICKETS
-
-
-def _summary(contact: Contact, *, over: bool = False) -> Summary | None:
-    """Return what there is to tell of a contact, None while there is nothing."""
-    if contact.last is None or not _is_begun(contact):
-        return None
-    if not (over or contact.walk.ended is not None or _is_ticket(contact)):
-        return None
-    customer = contact.customer[2] if contact.customer else ""
-    return summary_of(contact.walk, contact.opened, contact.last[4], customer)
-
-
-def _pack(contact: Contact) -> bytes:
-    lost_at = contact.walk.lost_at if contact.walk.state is LOST else 0
-    steps = tuple(contact.steps.values())
-    # The fields of a PackedContact, as which it is read: a tuple is written the same, and made faster.
-    return _encode((contact.seen, contact.keep_until, lost_at, steps, contact.born, contact.customer))

@@ -336,7 +336,7 @@ REASONS: Final = {
 ANY_EVENT: Final = Union[tuple(TYPE_OF)]  # noqa: UP007 -- the union is made from a table
 
 #: One decoder a topic: a type that belongs elsewhere is as unknown there as one that does not exist.
-_DECODE: Final[dict[str, Callable[[bytes], Any]]] = {
+DECODERS: Final[dict[str, Callable[[bytes], Any]]] = {
     topic: msgspec.json.Decoder(Union[kinds]).decode  # noqa: UP007 -- the union is made from a table
     for topic, kinds in (TOPICS | INTERNAL_TOPICS).items()
 }
@@ -367,7 +367,7 @@ def decode(topic: str, value: bytes | None) -> Any:
     if len(value) > MAX_BYTES:
         raise EventError("too_large", f"{len(value)} bytes; at most {MAX_BYTES} are read")
     try:
-        return _DECODE[topic](value)
+        return DECODERS[topic](value)
     except msgspec.ValidationError as error:
         detail = str(error)
         reason = next((name for pattern, name in _REASONS if pattern.search(detail)), "invalid_value")

@@ -18,7 +18,6 @@ from typing import Final
 import msgspec
 
 from streams.contact import Place
-from streams.contacts import OTHER
 from streams.events import (
     CustomerEvent,
     EventError,
@@ -30,6 +29,7 @@ from streams.events import (
     SurveyNps,
 )
 from streams.measures import Measure, Row, add
+from streams.names import OTHER
 from streams.partition import Change, Limits, Partition
 from streams.policy import Policies
 from streams.told import pass_on

@@ -6,7 +6,7 @@ Every partition of a topic counts for itself: all events of a contact (of an age
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from hashlib import blake2b
 from typing import Any, Final
 
@@ -135,6 +135,19 @@ class Partition(ABC):
         if self.watermark is None or at > self.watermark:
             self.watermark = at
             self._on_watermark(at)
+
+    def count_all(self, events: Sequence[Any], times: Sequence[int], nows: Sequence[int]) -> dict[int, EventError]:
+        """Count events that happened at ``times`` and arrived at ``nows`` (both ms), in the order they came.
+
+        Return what cannot be counted: the number of each among them, and why.
+        """
+        refused: dict[int, EventError] = {}
+        for number, (event, at, now) in enumerate(zip(events, times, nows, strict=True)):
+            try:
+                self.count(event, at, now)
+            except EventError as error:
+                refused[number] = error
+        return refused
 
     def hours_wanted(self, times: Collection[int]) -> list[int]:
         """Return the hours whose settled ids have to be at hand before events of ``times`` are counted."""

@@ -7,8 +7,8 @@ from agents.board.figures import Figures, rounded
 from agents.board.periods import Sums
 from streams import kpis
 from streams.contact import Place
-from streams.contacts import OTHER
 from streams.measures import Measure
+from streams.names import OTHER
 
 #: What rises: no fewer than these, half as many again as before, and three standard errors more.
 FEWEST_RISING: Final = 5

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from mmap import PAGESIZE
 from pathlib import Path
 from time import monotonic, time
-from typing import Any, Final, NamedTuple
+from typing import Final
 
 import msgspec
 import structlog
@@ -25,12 +25,12 @@ from streams import events as ev
 from streams.contacts import ContactPartition
 from streams.customer import Windows
 from streams.customers import CustomerPartition
-from streams.events import EventError
 from streams.feedback import FeedbackPartition
 from streams.measures import bin_of
 from streams.partition import Limits, Partition
 from streams.people import AgentPartition
 from streams.policy import Policies, Terms
+from streams.reading import Read, read
 
 #: Kafka's mark of a record's timestamp that the broker set when it appended it.
 LOG_APPEND_TIME: Final = 1
@@ -46,14 +46,6 @@ log = structlog.get_logger()
 
 #: Asks Kafka for a partition's oldest offset and its next free one.
 Bounds = Callable[[], Awaitable[tuple[int, int]]]
-
-
-class Read(NamedTuple):
-    """What could be read of a batch: the events, when they happened (ms), and their records, side by side."""
-
-    events: list[Any]
-    times: list[int]
-    records: list[Record]
 
 
 class RefusedError(Exception):
@@ -189,9 +181,9 @@ class Processor:
                 fresh = [record for record in records if record.offset >= self._next]
             if not fresh:
                 return
-            read, letters = self._decode(fresh)
-            await self._recall(read.times)
-            self._count(read, letters)
+            found = read(self._topic, fresh)
+            await self._recall(found.times)
+            letters = self._count(found, fresh)
             if letters:
                 await self._office.send(self.name, letters)
             last = fresh[-1]
@@ -227,25 +219,6 @@ class Processor:
             elif not await self._store.beat(self.name, self._head, self._beat):
                 raise self._refused()
 
-    def _decode(self, records: Sequence[Record]) -> tuple[Read, list[DeadLetter]]:
-        """Return what can be read, and a letter for the rest."""
-        read, letters, topic = Read([], [], []), list[DeadLetter](), self._topic
-        decode, check_key, moment = ev.decode, ev.check_key, ev.moment
-        internal = topic in ev.INTERNAL_TOPICS
-        for record in records:
-            try:
-                event = decode(topic, record.value)
-                if not internal:
-                    check_key(event, record.key)
-                at = moment(event)
-            except EventError as error:
-                letters.append(DeadLetter(record, error.reason, str(error)))
-            else:
-                read.events.append(event)
-                read.times.append(at)
-                read.records.append(record)
-        return read, letters
-
     async def _recall(self, times: list[int]) -> None:
         """Have the settled ids at hand that events of ``times`` may ask for."""
         settled = self._partition.settled
@@ -253,20 +226,18 @@ class Processor:
         if hours:
             settled.learn(await self._store.settled(self.name, hours))
 
-    def _count(self, read: Read, letters: list[DeadLetter]) -> None:
-        clock, count, counted = self._context.clock(), self._partition.count, list[type[ev.Envelope]]()
-        for event, at, record in zip(*read, strict=True):
-            now = record.timestamp if record.timestamp_type == LOG_APPEND_TIME else clock
-            try:
-                count(event, at, now)
-            except EventError as error:
-                letters.append(DeadLetter(record, error.reason, str(error)))
-            else:
-                counted.append(type(event))
-        self._increments.update(
-            {f"event:{kind.__struct_config__.tag}": times for kind, times in Counter(counted).items()}
-        )
-        self._increments.update("dead:" + letter.reason for letter in letters)
+    def _count(self, found: Read, records: Sequence[Record]) -> list[DeadLetter]:
+        """Count what was read of ``records``; return a letter for each of them that could not be."""
+        clock = self._context.clock()
+        came = [records[number] for number in found.numbers]
+        nows = [each.timestamp if each.timestamp_type == LOG_APPEND_TIME else clock for each in came]
+        refused = self._partition.count_all(found.events, found.times, nows)
+        counted: Counter[type[ev.Envelope]] = Counter(map(type, found.events))
+        counted.subtract(type(found.events[number]) for number in refused)
+        errors = found.refused | {found.numbers[number]: error for number, error in refused.items()}
+        self._increments.update({f"event:{kind.__struct_config__.tag}": times for kind, times in counted.items()})
+        self._increments.update("dead:" + error.reason for error in errors.values())
+        return [DeadLetter(records[number], error.reason, str(error)) for number, error in sorted(errors.items())]
 
     def _beat_of(self, last: Record, end: int | None) -> Beat:
         now = self._context.clock()

@@ -33,6 +33,8 @@ class Kept:
         self.open: dict[str, bytes] = {}
         self.now: dict[str, Now] = {}
         self.settled: dict[int, bytes] = {}
+        #: What was told last under each name.
+        self.told: dict[str, bytes] = {}
 
     def commit(self, change: Change) -> None:
         """Take what changed."""
@@ -45,6 +47,7 @@ class Kept:
             _put(self.now, contact_id, shown)
         for hour, digests in change.settled.items():
             self.settled[hour] = self.settled.get(hour, b"") + b"".join(digests)
+        self.told |= change.told
 
     def load(self, limits: Limits) -> ContactPartition:
         """Return the partition as a new owner reads it."""
@@ -61,18 +64,19 @@ def _put(target: dict[str, Any], name: str, value: object | None) -> None:
         target[name] = value
 
 
-def count(partition: ContactPartition, kept: Kept, batch: Sequence[Arrival]) -> Counter[str]:
+def count(
+    partition: ContactPartition,
+    kept: Kept,
+    batch: Sequence[Arrival],
+    count_all: Callable[..., dict[int, ev.EventError]] = ContactPartition.count_all,
+) -> Counter[str]:
     """Count one batch; return the reasons of what could not be counted."""
-    refused: Counter[str] = Counter()
     wanted = partition.hours_wanted([arrival.at for arrival in batch])
     partition.settled.learn({hour: kept.settled[hour] for hour in wanted})
-    for arrival in batch:
-        event = ev.decode(ev.CALLS, json.dumps(arrival.event).encode())
-        try:
-            partition.count(event, ev.milliseconds(event.time), arrival.at)
-        except ev.EventError as error:
-            refused[error.reason] += 1
-    return refused
+    events = [ev.decode(ev.CALLS, json.dumps(arrival.event).encode()) for arrival in batch]
+    times, nows = [ev.milliseconds(event.time) for event in events], [arrival.at for arrival in batch]
+    refused = count_all(partition, events, times, nows)
+    return Counter(error.reason for error in refused.values())
 
 
 def replay(

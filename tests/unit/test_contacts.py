@@ -6,8 +6,8 @@ from typing import Any, Final
 import pytest
 
 from streams import events as ev
-from streams.contacts import OTHER
 from streams.measures import Measure
+from streams.names import OTHER
 from streams.partition import Limits
 from streams.policy import DAY_MS, HOUR_MS, MINUTE_MS
 from tests.generate import BEGIN, written

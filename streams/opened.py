@@ -1,0 +1,178 @@
+"""One open contact: the set of its events, the walk through them, and the form in which the store keeps it."""
+
+from collections.abc import Callable
+from typing import Any, Final
+
+import msgspec
+from msgspec import UNSET
+
+from streams.contact import LOST, WAITING, Fact, Place, Step, Walk, advance, facts
+from streams.kinds import BOT_SENT, RESOLVED, Kind
+from streams.names import Names
+from streams.summary import Summary, summary_of
+from streams.told import TICKETS
+
+#: A time that does not come.
+NEVER: Final = 1 << 62
+
+
+class Contact:
+    """One open contact: the set of its events, and the walk through them."""
+
+    __slots__ = (
+        "born",
+        "coming",
+        "customer",
+        "due",
+        "keep_until",
+        "last",
+        "opened",
+        "seen",
+        "shown",
+        "steps",
+        "told",
+        "walk",
+    )
+
+    def __init__(self, seen: int, keep_until: int = 0) -> None:
+        #: The time of the event that came first, which tells two lives under one id apart.
+        self.born = seen
+        #: The time of its earliest event.
+        self.opened = seen
+        #: The first event that names the customer, and the customer.
+        self.customer: tuple[int, str, str] | None = None
+        #: What the customers' partition was told of it, or what was counted here in place of that.
+        self.told: Summary | None = None
+        self.steps: dict[str, Step] = {}
+        #: What has come and is not among them yet.
+        self.coming: list[Step] = []
+        self.walk = Walk()
+        #: The last of its steps, but for what is said of the matter.
+        self.last: Step | None = None
+        #: The time of its latest event, of whatever kind.
+        self.seen = seen
+        #: Not settled before the watermark gets here: the rest of a contact that comes late may come as well.
+        self.keep_until = keep_until
+        #: When its timer rings next.
+        self.due = NEVER
+        #: The wait that the board was told of.
+        self.shown: tuple[Place, int] | None = None
+
+    @property
+    def is_ticket(self) -> bool:
+        """Tell whether somebody has to settle it."""
+        return self.last is not None and self.last[4] in TICKETS
+
+    @property
+    def is_begun(self) -> bool:
+        """Tell whether it queued or ended, or is a ticket. If not, it may be a straggler of one settled already."""
+        return bool(self.walk.place[0]) or self.walk.ended is not None or self.is_ticket
+
+    def knows(self, event_id: str) -> bool:
+        """Tell whether an event has come before."""
+        return event_id in self.steps or any(step[2] == event_id for step in self.coming)
+
+    def name_customer(self, named: tuple[int, str, str]) -> None:
+        """Remember who the customer is, as an event says, unless an earlier one has said so."""
+        if self.customer is None or named < self.customer:
+            new = not (self.steps or self.coming)
+            if new or not self.knows(named[1]):
+                self.customer = named
+
+    def facts(self) -> list[Fact]:
+        """Return what is noted of it."""
+        walk, noted = self.walk, facts(self.steps.values())[1]
+        if walk.state is LOST:
+            noted.append((1, "lost", walk.lost_at, walk.place, walk.lost_at - walk.since))
+        return noted
+
+    def summary(self, *, over: bool = False) -> Summary | None:
+        """Return what there is to tell of it, None while there is nothing; ``over`` if nothing will follow."""
+        if self.last is None or not self.is_begun:
+            return None
+        if not (over or self.walk.ended is not None or self.is_ticket):
+            return None
+        customer = self.customer[2] if self.customer else ""
+        return summary_of(self.walk, self.opened, self.last[4], customer)
+
+
+def _queued(event: Any, at: int, kind: int, names: Names) -> Step:
+    subject = names.subject(event.subject, at) if event.subject else ""
+    return (at, kind, event.id, names.queue(event.queue), event.channel, subject)
+
+
+def _by_agent(event: Any, at: int, kind: int, _names: Names) -> Step:
+    return (at, kind, event.id, "", event.channel, event.agent_id)
+
+
+def _left(event: Any, at: int, kind: int, _names: Names) -> Step:
+    return (at, kind, event.id, event.reason, event.channel, "")
+
+
+def _sent(event: Any, at: int, kind: int, _names: Names) -> Step:
+    if event.sender == "bot":
+        return (at, BOT_SENT, event.id, "", event.channel, "")
+    return (at, kind, event.id, "", event.channel, event.agent_id or "")
+
+
+def _said(event: Any, at: int, kind: int, _names: Names) -> Step:
+    automated = "" if event.automated is UNSET else event.automated
+    cost = "" if event.cost is UNSET else event.cost
+    return (at, kind, event.id, f"{automated} {cost}", event.channel, event.agent_id or "")
+
+
+Details = Callable[[Any, int, int, Names], Step]
+
+#: How an event is remembered, by its kind: (event, at, kind, names) -> step. None where it says no more than its kind.
+DETAILS: Final[list[Details | None]] = [
+    {
+        Kind.QUEUED: _queued,
+        Kind.OFFERED: _by_agent,
+        Kind.DECLINED: _by_agent,
+        Kind.ANSWERED: _by_agent,
+        Kind.LEFT: _left,
+        Kind.SENT: _sent,
+        Kind.RESOLVED: _said,
+        Kind.REOPENED: _said,
+    }.get(kind)
+    for kind in Kind
+]
+
+
+class Packed(msgspec.Struct, array_like=True):
+    """An open contact as the store keeps it."""
+
+    seen: int
+    keep_until: int
+    lost_at: int
+    steps: list[Step]
+    born: int
+    customer: tuple[int, str, str] | None
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(Packed).decode
+
+
+def pack(contact: Contact) -> bytes:
+    """Return what the store keeps of a contact."""
+    lost_at = contact.walk.lost_at if contact.walk.state is LOST else 0
+    steps = tuple(contact.steps.values())
+    # The fields of a Packed, as which it is read: a tuple is written the same, and made faster.
+    return _encode((contact.seen, contact.keep_until, lost_at, steps, contact.born, contact.customer))
+
+
+def unpack(data: bytes) -> Contact:
+    """Return a contact from what the store kept of it."""
+    packed = _decode(data)
+    contact = Contact(packed.seen, packed.keep_until)
+    contact.steps = {step[2]: step for step in packed.steps}
+    walk, _ = facts(packed.steps)
+    if packed.lost_at:
+        advance(walk, (packed.lost_at, Kind.EXPIRED, "", "", "", ""), [])
+    contact.walk, contact.born, contact.customer = walk, packed.born, packed.customer
+    contact.last = max(step for step in packed.steps if step[1] < RESOLVED)
+    contact.opened = min(packed.steps)[0]
+    contact.shown = (walk.place, walk.since) if walk.state is WAITING else None
+    contact.told = contact.summary()
+    return contact
