@@ -15,6 +15,7 @@ from streams.partition import Change, Limits, Partition
 from streams.policy import Policies, Promise, Terms
 from streams.summary import counts_here, messages
 from streams.told import TICKETS, pass_on
+from streams.windows import FINE_MS
 
 #: Places that are none of a queue are held to nothing.
 ANY_PROMISE: Final = Promise()
@@ -242,12 +243,16 @@ class ContactPartition(Partition):
 
     def _note(self, noted: list[Fact]) -> None:
         """Add what the facts measure to the rows they count in."""
-        promise_of, row_of, row_aside = self.policies.of, self._row, self._row_aside
+        deltas, promises, default = self._change.deltas, self.policies.queues, self.policies.default
         for sign, name, at, place, duration in noted:
             if place[1][0] == "@":
-                RECORDERS[name](row_aside(at, place), sign, at, duration, ANY_PROMISE)
-            else:
-                RECORDERS[name](row_of(at, place), sign, at, duration, promise_of(place[0]))
+                RECORDERS[name](self._row_aside(at, place), sign, at, duration, ANY_PROMISE)
+                continue
+            places = deltas.get(at // FINE_MS)
+            row = None if places is None else places.get(place)
+            if row is None:
+                row = self._row(at, place)
+            RECORDERS[name](row, sign, at, duration, promises.get(place[0], default))
 
     def _show(self, contact_id: str, contact: Contact) -> None:
         """Tell the board if the contact began or stopped waiting."""
