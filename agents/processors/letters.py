@@ -148,8 +148,8 @@ def resend(brokers: str, letters: Iterable[Letter], security: Mapping[str, Any])
         try:
             while some := list(islice(waiting, AT_ONCE)):
                 whole = [letter for letter in some if letter.complete and "/" in letter.place]
-                _send(producer, [(letter.place.rsplit("/", 2)[0], letter.key, letter.value, []) for letter in whole])
-                marks = [(letter.topic, letter.place.encode(), b"", [(RESENT, b"")]) for letter in whole]
+                _send(producer, [(*_origin(producer, letter), letter.key, letter.value, []) for letter in whole])
+                marks = [(letter.topic, None, letter.place.encode(), b"", [(RESENT, b"")]) for letter in whole]
                 _send(producer, [mark for mark in marks if mark[0]])
                 sent, left = sent + len(whole), left + len(some) - len(whole)
         finally:
@@ -159,8 +159,21 @@ def resend(brokers: str, letters: Iterable[Letter], security: Mapping[str, Any])
     return sent
 
 
-def _send(producer: KafkaProducer, messages: list[tuple[str, bytes | None, bytes | None, list[Any]]]) -> None:
-    """Return once Kafka has all ``messages``: topic, key, value, headers."""
-    futures = [producer.send(topic, value, key, headers) for topic, key, value, headers in messages]
+def _origin(producer: KafkaProducer, letter: Letter) -> tuple[str, int | None]:
+    """Return the topic and partition that a letter's message came from; no partition where it is there no more.
+
+    Whoever wrote it may choose partitions by other rules than this client, and its contact's other events are there.
+    """
+    topic, partition, _ = letter.place.rsplit("/", 2)
+    return topic, int(partition) if int(partition) in (producer.partitions_for(topic) or ()) else None
+
+
+def _send(
+    producer: KafkaProducer, messages: list[tuple[str, int | None, bytes | None, bytes | None, list[Any]]]
+) -> None:
+    """Return once Kafka has all ``messages``: topic, partition, key, value, headers."""
+    futures = [
+        producer.send(topic, value, key, headers, partition) for topic, partition, key, value, headers in messages
+    ]
     for future in futures:
         future.get(timeout=30)

@@ -5,9 +5,12 @@ restart again, and so at least once. Whoever reads it counts it once (docs/adr/0
 """
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, Final, Protocol
+from zlib import crc32
+
+from aiokafka import AIOKafkaProducer
 
 from agents.processors.batches import BatchApp
 from agents.processors.insistence import WAITS_S, Troubles
@@ -31,7 +34,11 @@ class Post(Protocol):
 
 
 class KafkaPost:
-    """Writes messages to a topic in Kafka, in batches of its client's making."""
+    """Writes messages to a topic in Kafka.
+
+    They are written in batches made here, of each partition its own: Kafka's client takes 50 us for a message that is
+    handed over by itself.
+    """
 
     def __init__(self, app: BatchApp, topic: str) -> None:
         self._app = app
@@ -42,10 +49,11 @@ class KafkaPost:
         under_way: list[asyncio.Future[Any]] = []
         try:
             async with asyncio.timeout(SEND_TIMEOUT_S):
-                producer = await self._app.maybe_start_producer()
-                for message in messages:
-                    sent: Any = await producer.send(self._topic, message.key, message.value, None, None, None)
-                    under_way.append(sent)
+                faust_producer: Any = await self._app.maybe_start_producer()
+                producer: AIOKafkaProducer = faust_producer._ensure_producer()  # noqa: SLF001 -- Faust knows no batches
+                partitions = await producer.partitions_for(self._topic)
+                for partition, batch in _batches(producer, messages, len(partitions)):
+                    under_way.append(await producer.send_batch(batch, self._topic, partition=partition))
                 ended = await asyncio.gather(*under_way, return_exceptions=True)
         finally:
             for future in under_way:
@@ -53,6 +61,25 @@ class KafkaPost:
         for error in ended:
             if isinstance(error, BaseException):
                 raise error
+
+
+def partition_of(key: bytes, partitions: int) -> int:
+    """Return the partition of a key. Who writes to the topic chooses by this, and nobody else writes to it."""
+    return crc32(key) % partitions
+
+
+def _batches(producer: AIOKafkaProducer, messages: Sequence[Message], partitions: int) -> Iterator[tuple[int, Any]]:
+    """Yield batches and the partitions that they are for; those of one partition in the order of their messages."""
+    open_batches: dict[int, Any] = {}
+    for message in messages:
+        partition = partition_of(message.key, partitions)
+        batch = open_batches.get(partition)
+        if batch is None or batch.append(key=message.key, value=message.value, timestamp=None) is None:
+            if batch is not None:
+                yield partition, batch
+            batch = open_batches[partition] = producer.create_batch()
+            batch.append(key=message.key, value=message.value, timestamp=None)
+    yield from open_batches.items()
 
 
 class Outbox:

@@ -103,6 +103,25 @@ def test_letters_sent_again_arrive_as_they_first_came(kafka: KafkaCluster, prefi
     assert records_of(kafka, f"{prefix}.chats") == [(None, b"[]" * 700_000)]
 
 
+def test_a_letter_goes_back_to_the_partition_that_it_came_from_whatever_its_key(
+    kafka: KafkaCluster, unique: str
+) -> None:
+    for topic in ("calls", "dead-letters"):
+        kafka.create_topic(f"{unique}.{topic}", partitions=2)
+    for number in range(6):
+        place, key = f"{unique}.calls/1/{number}", b"contact %d" % number
+        write(kafka, f"{unique}.dead-letters", place, [("reason", b"future"), ("key", key)])
+    assert dead_letters(kafka, unique, "--resend") == ["sent 6 again"]
+    consumer = KafkaConsumer(bootstrap_servers=kafka.address)
+    try:
+        assert consumer.end_offsets([TopicPartition(f"{unique}.calls", number) for number in range(2)]) == {
+            TopicPartition(f"{unique}.calls", 0): 0,
+            TopicPartition(f"{unique}.calls", 1): 6,
+        }
+    finally:
+        consumer.close()
+
+
 def test_a_letter_that_was_sent_again_is_neither_listed_nor_sent_once_more(kafka: KafkaCluster, prefix: str) -> None:
     assert dead_letters(kafka, prefix, "--resend", "--reason", "empty") == ["sent 1 again"]
     assert len(dead_letters(kafka, prefix)) == 2

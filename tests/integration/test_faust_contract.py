@@ -10,8 +10,9 @@ from typing import Any, Final
 
 import faust
 import pytest
-from aiokafka import AIOKafkaConsumer
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.consumer import fetcher
+from aiokafka.errors import KafkaError
 from faust.transport import consumer as base
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, StreamT
@@ -20,7 +21,9 @@ from kafka.structs import OffsetAndMetadata
 
 from agents.processors import records
 from agents.processors.batches import FETCH_WAIT_MS, Batch, BatchConsumer, BatchSchema
+from agents.processors.outbox import KafkaPost, partition_of
 from agents.processors.worker import faust_app
+from streams.told import Message
 from tests.harness.kafka import KafkaCluster
 
 pytestmark = pytest.mark.integration
@@ -49,6 +52,9 @@ SIGNATURES: Final[tuple[tuple[Callable[..., Any], list[str]], ...]] = (
     (driver.AIOKafkaConsumerThread._create_worker_consumer, ["self", "transport"]),
     (driver.ensure_aiokafka_TP, ["tp"]),
     (faust.App._new_transport, ["self"]),
+    (driver.Producer._ensure_producer, ["self"]),
+    (AIOKafkaProducer.create_batch, ["self"]),
+    (AIOKafkaProducer.send_batch, ["self", "batch", "topic", "partition"]),
     (faust.Schema.loads_key, ["self", "app", "message", "loads", "serializer"]),
     (faust.Schema.loads_value, ["self", "app", "message", "loads", "serializer"]),
 )
@@ -199,6 +205,26 @@ async def test_a_batch_ends_where_its_bytes_are_enough_and_the_next_goes_on_behi
         await reading.until(lambda: len(reading.offsets(0)) >= RECORDS)
         assert reading.offsets(0) == list(range(RECORDS))
         assert max(len(batch.records) for batch in reading.batches) == 50
+
+
+async def test_what_is_told_goes_to_the_partition_of_its_key_in_order_and_once(kafka: KafkaCluster, topic: str) -> None:
+    half = RECORDS // 2
+    # Together more than a batch of one partition takes.
+    told = [Message(b"customer %d" % (number % 7), b"%1000d" % number) for number in range(1_500)]
+    async with running(Reading(kafka, topic, {0: half, 1: half})) as reading:
+        await KafkaPost(reading.app, topic).send(told)
+        await reading.until(lambda: len(reading.offsets(0)) + len(reading.offsets(1)) >= len(told))
+        found = {0: list[Message](), 1: list[Message]()}
+        for batch in reading.batches:
+            found[batch.tp.partition] += [Message(each.key or b"", each.value or b"") for each in batch.records]
+    assert found == {n: [message for message in told if partition_of(message.key, 2) == n] for n in range(2)}
+    assert all(found.values())
+
+
+async def test_what_is_told_to_a_topic_that_is_not_there_is_an_error(kafka: KafkaCluster, topic: str) -> None:
+    async with running(Reading(kafka, topic, {0: 0, 1: 0})) as reading:
+        with pytest.raises((KafkaError, TimeoutError)):
+            await KafkaPost(reading.app, f"{topic}-not-there").send([Message(b"key", b"value")])
 
 
 async def test_positions_decide_where_reading_starts_whatever_kafka_has_committed(
