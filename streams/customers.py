@@ -12,20 +12,9 @@ from typing import Final
 
 import msgspec
 
+from streams.accounts import Accounts, account_alone, accounts, difference, facts, next_final, note, note_told
 from streams.contact import Place, is_aside
-from streams.customer import (
-    Contact,
-    Facts,
-    History,
-    Late,
-    Moment,
-    Stories,
-    Windows,
-    facts,
-    next_final,
-    slot_of,
-    tickets,
-)
+from streams.customer import Contact, History, Late, Moment, Stories, Story, Windows, slot_of, story, tickets
 from streams.events import (
     ContactReopened,
     ContactResolved,
@@ -36,11 +25,10 @@ from streams.events import (
     Envelope,
     OrderPlaced,
 )
-from streams.measures import Measure, add
+from streams.measures import Measure, Row, add
 from streams.partition import Change, Limits, Partition
 from streams.policy import DAY_MS
 from streams.told import TICKETS, cents, key_of, outcome_of
-from streams.windows import interval
 
 #: What is over is remembered for this long after what could follow from it: so late may anything come, or come again.
 KEEP_MS: Final = 28 * DAY_MS
@@ -85,9 +73,12 @@ class CustomerPartition(Partition):
         """Start from what was committed: watermark, places known, histories. ``queues`` are those of queues.yaml."""
         super().__init__(limits, watermark)
         self.windows = windows or Windows()
+        self._keep_ms = KEEP_MS + max(self.windows)
         #: What nobody has heard of since the last commit, packed; and what somebody has.
         self._packed: dict[str, bytes] = dict(packed or {})
         self._awake: dict[str, History] = {}
+        #: Whether anything may be remembered apart from the customer that it is of.
+        self._any_apart = any("\0" in name for name in self._packed)
         self._rung = 0
         #: When the message came that is being counted.
         self._arrived = 0
@@ -124,9 +115,9 @@ class CustomerPartition(Partition):
 
     def _count_contact(self, event: ContactTold) -> None:
         key = key_of(event)
-        name, before = self._find(key, event.contact_id)
-        slot = slot_of(before, event)
-        known = before.contacts.get(slot)
+        name, history = self._find(key, event.contact_id)
+        slot = slot_of(history, event)
+        known = history.contacts.get(slot)
         if known is not None and known.version >= event.version:
             return
         contact = Contact(
@@ -144,37 +135,43 @@ class CustomerPartition(Partition):
             withdrawn=event.withdrawn,
             arrived=self._arrived,
         )
-        after = before.copy()
-        after.contacts[slot] = contact
-        self._replace(name, before, after)
+        if history.empty and not contact.withdrawn:
+            history.contacts[slot] = contact
+            self._begin(name, history, contact)
+            return
+        noted = self._noted(history)
+        history.contacts[slot] = contact
+        self._renew(name, history, noted)
 
     def _count_late(self, event: ContactResolved | ContactReopened, at: int) -> None:
-        name, before = self._find(key_of(event), event.contact_id)
-        said = before.late.get(event.contact_id, Late())
+        name, history = self._find(key_of(event), event.contact_id)
+        said = history.late.get(event.contact_id, Late())
         if any(outcome.id == event.id for outcome in said.outcomes):
             return
-        after = before.copy()
-        after.late[event.contact_id] = Late((*said.outcomes, outcome_of(event, at)), self._arrived)
-        self._replace(name, before, after)
+        noted = self._noted(history)
+        history.late[event.contact_id] = Late((*said.outcomes, outcome_of(event, at)), self._arrived)
+        self._renew(name, history, noted)
 
     def _count_moment(self, event: CustomerEvent, at: int) -> None:
-        name, before = self._find(event.customer_id, event.id)
-        if event.id in before.moments:
+        name, history = self._find(event.customer_id, event.id)
+        if event.id in history.moments:
             return
         amount = cents(event.amount) if isinstance(event, OrderPlaced) and event.amount else 0
-        after = before.copy()
-        after.moments[event.id] = Moment(event.id, at, _MEASURES[type(event)], amount, self._arrived)
-        self._replace(name, before, after)
+        noted = self._noted(history)
+        history.moments[event.id] = Moment(event.id, at, _MEASURES[type(event)], amount, self._arrived)
+        self._renew(name, history, noted)
 
     def _find(self, key: str, item: str) -> tuple[str, History]:
         """Return under which name something is remembered of a customer, and what: the key, unless that is full."""
         history = self._history(key)
         if item in history.contacts or item in history.moments or item in history.late:
             return key, history
-        apart = f"{key}\0{item}"
         full = len(history.contacts) + len(history.moments) >= MOST_KEPT
-        if full or apart in self._packed or apart in self._awake:
-            return apart, self._history(apart)
+        if full or self._any_apart:
+            apart = f"{key}\0{item}"
+            if full or apart in self._packed or apart in self._awake:
+                self._any_apart = True
+                return apart, self._history(apart)
         return key, history
 
     def _queue_name(self, queue: str) -> str:
@@ -188,45 +185,67 @@ class CustomerPartition(Partition):
         return queue
 
     def _history(self, name: str) -> History:
-        """Return what is remembered under a name; it must not be changed."""
+        """Return what is remembered under a name; whoever changes it has to keep it."""
         history = self._awake.get(name)
         if history is not None and not history.empty:
             return history
         data = self._packed.get(name) if history is None else None
         return History(due=_NEVER, windows=self.windows) if data is None else _decode(data)
 
-    def _replace(self, name: str, before: History, after: History) -> Stories:
-        """Put ``after`` in place of ``before``, and note what follows as of now; return its stories."""
-        watermark, was, now = self.watermark or 0, before.stories(), after.stories()
-        gone = facts(before, was, before.noted, before.windows)
-        found = facts(after, now, watermark, self.windows)
-        self._note({place: row for place, row in gone.items() if found.get(place) != row}, -1)
-        self._note({place: row for place, row in found.items() if gone.get(place) != row}, 1)
-        self._show(name, was, now)
-        after.noted, after.windows = watermark, self.windows
-        self._keep(name, after, now)
-        return now
+    def _noted(self, history: History) -> tuple[Stories, Accounts]:
+        """Return the stories of a history that is about to change, and its accounts as they were noted last."""
+        stories = history.stories()
+        return stories, accounts(history, stories, history.noted, history.windows)
 
-    def _keep(self, name: str, history: History, stories: Stories) -> None:
-        """Remember a history, and when to look at it again."""
+    def _begin(self, name: str, history: History, contact: Contact) -> None:
+        """Note the first contact of a customer, as most are: in fewer steps, what ``_renew`` comes to."""
+        watermark, known = self.watermark or 0, story(contact)
+        account = account_alone(contact, known, watermark, self.windows)
+        note_told(self._row_of, account, 1)
+        if known.closed_at is None:
+            self._show(name, [], [(contact, known)])
+        history.noted = watermark
+        due = self._contact_end(contact, known) + 1
+        if known.resolved is not None and contact.known and account.final is None:
+            due = min(due, known.resolved.at + self.windows.return_ms)
+        self._keep(name, history, due)
+
+    def _renew(self, name: str, history: History, noted: tuple[Stories, Accounts]) -> Stories:
+        """Note what follows as of now from a history that has changed, in place of ``noted``; return its stories."""
+        was, gone = noted
+        history.noted, history.windows = self.watermark or 0, self.windows
+        stories = history.stories()
+        found = accounts(history, stories, history.noted, history.windows)
+        if gone:
+            gone, found = difference(gone, found)
+        if gone:
+            for (at, place), row in facts(found, gone).items():
+                if any(row.values()):
+                    add(self._row_of(at, place), row)
+        else:
+            for account in found:
+                note(self._row_of, account, 1)
+        self._show(name, was, stories)
+        self._keep(name, history, self._due(history, stories))
+        return stories
+
+    def _keep(self, name: str, history: History, due: int) -> None:
+        """Remember a history, and to look at it again when the watermark is ``due``."""
         self._awake[name] = history
         self._change.open[name] = b""  # packed when the change is taken
-        due = self._due(history, stories)
         if due < history.due:
             heappush(self._timers, (due, name))
             history.due = due
 
-    def _note(self, found: Facts, sign: int) -> None:
-        for (at, place), row in found.items():
-            if is_aside(place):
-                places = self._change.aside.setdefault(interval(at), {})
-                add(places.setdefault(place, {}), row, sign)
-            else:
-                add(self._row(at, place), row, sign)
+    def _row_of(self, at: int, place: Place) -> Row:
+        """Return the row of this change that something at ``at`` counts in, at whatever place."""
+        return self._row_aside(at, place) if is_aside(place) else self._row(at, place)
 
     def _show(self, name: str, before: Stories, after: Stories) -> None:
         """Tell the board which tickets were opened and closed, each by whose it is: that may turn out to change."""
         was, now = tickets(before), tickets(after)
+        if not was and not now:
+            return
         for contact_id in was.keys() | now.keys():
             ticket = now.get(contact_id)
             if was.get(contact_id) != ticket:
@@ -239,45 +258,60 @@ class CustomerPartition(Partition):
             if history.due == due:
                 self._ring(name, history, watermark)
 
-    def _ring(self, name: str, before: History, watermark: int) -> None:
+    def _ring(self, name: str, history: History, watermark: int) -> None:
         """Make final what has become so, and forget what is over."""
         self._rung += 1
-        after = before.copy()
-        after.due = _NEVER
-        stories = self._replace(name, before, after)
-        rest = after.copy()
-        self._forget(rest, stories, watermark)
+        noted = self._noted(history)
+        history.due = _NEVER
+        stories = self._renew(name, history, noted)
+        self._forget(history, stories, watermark)
         # What is forgotten still counts: it only shows no longer.
-        left = rest.stories()
+        left = history.stories()
         self._show(name, stories, left)
-        self._keep(name, rest, left)
+        self._keep(name, history, self._due(history, left))
 
     def _keep_until(self, history: History, stories: Stories) -> list[tuple[int, str, int]]:
-        """Return all that is remembered in the order it began: begin, name, and when it may be forgotten."""
-        keep_ms = KEEP_MS + max(self.windows)
+        """Return all that is remembered: when it began, its name, and when it may be forgotten."""
         shown = {contact.life: known for contact, known in stories}
-        ends: list[tuple[int, str, int]] = []
-        for slot, contact in history.contacts.items():
-            known = shown.get(contact.life)
-            is_open = known is not None and known.closed_at is None and contact.channel in TICKETS
-            latest = max(contact.opened if known is None else known.latest, contact.arrived)
-            ends.append((contact.opened, slot, latest + (TICKET_MS if is_open else keep_ms)))
+        ends = [
+            (contact.opened, slot, self._contact_end(contact, shown.get(contact.life)))
+            for slot, contact in history.contacts.items()
+        ]
+        keep_ms = self._keep_ms
         ends += [(each.at, each.id, max(each.at, each.arrived) + keep_ms) for each in history.moments.values()]
         for name in history.late.keys() - history.contacts.keys():
             late = history.late[name]
             latest = max(outcome.at for outcome in late.outcomes)
             ends.append((latest, name, max(latest, late.arrived) + keep_ms))
-        return sorted(ends)
+        return ends
+
+    def _contact_end(self, contact: Contact, known: Story | None) -> int:
+        """Return until when a contact is remembered; without a story it is one that shows no longer."""
+        if known is None:
+            return max(contact.opened, contact.arrived) + self._keep_ms
+        is_open = known.closed_at is None and contact.channel in TICKETS
+        return max(known.latest, contact.arrived) + (TICKET_MS if is_open else self._keep_ms)
 
     def _due(self, history: History, stories: Stories) -> int:
         """Return the watermark at which something of a history is due by itself."""
+        end = self._oldest_end(history, stories)
         final = next_final(stories, history.noted, history.windows)
-        oldest = self._keep_until(history, stories)[:1]
-        return min([_NEVER if final is None else final, *(end + 1 for _, _, end in oldest)])
+        return end + 1 if final is None or end < final else final
+
+    def _oldest_end(self, history: History, stories: Stories) -> int:
+        """Return until when the oldest of a history is remembered."""
+        late, contacts = history.late, history.contacts
+        told_of = not history.moments and (not late or late.keys() <= contacts.keys())
+        if told_of and len(stories) == len(contacts) > 0:
+            # All that is remembered are contacts with their stories, first opened first.
+            first = stories[0]
+            if len(stories) == 1 or first[0].opened < stories[1][0].opened:
+                return self._contact_end(*first)
+        return min(self._keep_until(history, stories), default=(0, "", _NEVER - 1))[2]
 
     def _forget(self, history: History, stories: Stories, watermark: int) -> None:
         """Forget what is over, the oldest first: what began later may have to do with what is still remembered."""
-        for _, name, end in self._keep_until(history, stories):
+        for _, name, end in sorted(self._keep_until(history, stories)):
             if end >= watermark:
                 break
             history.contacts.pop(name, None)

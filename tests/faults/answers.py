@@ -8,8 +8,9 @@ from typing import Any, Final
 import msgspec
 
 from agents.store.redis import RedisStore
+from streams.accounts import accounts, facts
 from streams.contact import is_aside
-from streams.customer import History, facts
+from streams.customer import History
 from streams.measures import Measure, Row, add
 from streams.windows import INTERVAL_MS, Buckets, post
 from tests.faults.load import Table, merged
@@ -96,7 +97,8 @@ async def customers_in(url: str) -> tuple[set[str], Buckets, Buckets]:
                     history = msgspec.msgpack.decode(packed, type=History)
                     stories = history.stories()
                     resolved |= {contact.id for contact, known in stories if known.resolved is not None}
-                    for (at, place), row in facts(history, stories, history.noted, history.windows).items():
+                    counted = accounts(history, stories, history.noted, history.windows)
+                    for (at, place), row in facts(counted).items():
                         post(right, {at // INTERVAL_MS: {place: row}})
     finally:
         await store.close()

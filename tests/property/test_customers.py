@@ -9,14 +9,17 @@ from typing import Final
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from msgspec import UNSET
+from msgspec import UNSET, msgpack, structs
 
 from streams import events as ev
+from streams.accounts import accounts, facts
+from streams.contact import is_aside
+from streams.customer import History
 from streams.customers import CustomerPartition
 from streams.events import Outcome
 from streams.measures import Histogram, Measure
 from streams.partition import Change, Limits, Now
-from streams.told import pass_on, tell, told, unpack
+from streams.told import LIFE, pass_on, tell, told, unpack
 from tests.customers import BEGIN, DAY, HOUR, Figures, Life, Said, Visit, World, open_tickets, right_answer, world_of
 
 FINE: Final = 10_000
@@ -208,3 +211,54 @@ def test_in_a_replay_a_customers_contacts_may_come_in_any_order_whatsoever() -> 
         end = BEGIN + 400 * DAY
         counted = count_all([(today, value) for value in values], rng, end)
         assert without_bins(counted.rows) == in_buckets(right_answer(world, end))[0]
+
+
+def of_few_contacts(event: ev.Envelope, ids: int) -> ev.Envelope:
+    """Return an event as one of so many contacts, which have several lives then."""
+    if isinstance(event, ev.ContactTold):
+        version = event.version + LIFE * (event.opened // 1000)
+        return structs.replace(event, contact_id=f"c{int(event.contact_id[1:]) % ids}", version=version)
+    if isinstance(event, ev.ContactEvent):
+        return structs.replace(event, contact_id=f"c{int(event.contact_id[1:]) % ids}")
+    return event
+
+
+def facts_of(packed: bytes | None) -> Counter[tuple[int, str, str, int]]:
+    """Return from scratch what a history adds up to, in buckets; those of intervals have negative numbers."""
+    found: Counter[tuple[int, str, str, int]] = Counter()
+    if packed is not None:
+        history = msgpack.decode(packed, type=History)
+        counted = accounts(history, history.stories(), history.noted, history.windows)
+        for (at, place), row in facts(counted).items():
+            bucket = -(at // INTERVAL) if is_aside(place) else at // FINE
+            for measure, amount in row.items():
+                found[bucket, *place, measure] += amount
+    return found
+
+
+@settings(deadline=None, max_examples=150)
+@given(
+    seed=st.integers(0, 2**32),
+    contacts=st.integers(1, 12),
+    ids=st.sampled_from((3, 99)),
+    pause=st.sampled_from((0.0, 0.6)),
+)
+def test_a_message_counts_the_facts_after_it_less_those_before(
+    seed: int, contacts: int, ids: int, pause: float
+) -> None:
+    rng = random.Random(seed)
+    partition, packed = CustomerPartition(Limits()), dict[str, bytes | None]()
+    never_forgotten = BEGIN + 10_000 * DAY
+    for _, value in messages_of(world_of(seed, customers=2, contacts=contacts), rng):
+        event = ev.decode(ev.CUSTOMERS, value)
+        partition.count(of_few_contacts(event, ids), ev.moment(event), never_forgotten)
+        if rng.random() < pause:
+            continue
+        change, expected, counted = partition.take(), Counter[tuple[int, str, str, int]](), Counted()
+        for name, data in change.open.items():
+            expected.update(facts_of(data))
+            expected.subtract(facts_of(packed.get(name)))
+            packed[name] = data
+        counted.commit(change)
+        counted.rows.update({(-key[0], *key[1:]): amount for key, amount in counted.aside.items()})
+        assert {key: n for key, n in counted.rows.items() if n} == {key: n for key, n in expected.items() if n}
