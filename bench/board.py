@@ -14,6 +14,8 @@ import msgspec
 from redis import Redis
 
 from agents.embedded.local import LOOPBACK
+from agents.sources.sender import connect
+from bench.latency import load
 from bench.load import even
 from bench.machine import SERVERS_CORE, WORKER_CORE, cpu_seconds, pin
 from bench.throughput import PARTITIONS, backlog, offsets, pipeline_of
@@ -28,18 +30,20 @@ EVENTS: Final = 100_000
 #: Between one look at /healthz and the next.
 LOOK_S: Final = 0.01
 LISTENING_S: Final = 15
+#: Events a second while the wallboards listen: two million contacts a day.
+LIVE_EVENTS: Final = 100
 
 
 def measure(kafka: KafkaCluster, redis: RedisServer, directory: Path, queues: int, wallboards: int) -> list[Row]:
     """Return the rows of a board that has ``queues`` queues and as many wallboards."""
     redis.flush()
-    load = backlog(kafka, "bench-board", list(even(EVENTS, queues, 1_000, 1_000)))
-    pipeline = pipeline_of(kafka, redis, load.name, directory, CALLWATCH_STREAMS="1000")
+    read = backlog(kafka, "bench-board", list(even(EVENTS, queues, 1_000, 1_000)))
+    pipeline = pipeline_of(kafka, redis, read.name, directory, CALLWATCH_STREAMS="1000")
     client = Redis.from_url(redis.url)
     try:
         pipeline.start()
         pin(pipeline.board.pid, WORKER_CORE)
-        wait_until(lambda: offsets(client, PARTITIONS) >= load.events, 300, "the backlog is read")
+        wait_until(lambda: offsets(client, PARTITIONS) >= read.events, 300, "the backlog is read")
         pin(pipeline.workers[0].pid, SERVERS_CORE)
         return asyncio.run(_exposition(pipeline, queues)) + asyncio.run(_wallboards(pipeline, queues, wallboards))
     finally:
@@ -85,11 +89,14 @@ async def _look(client: httpx.AsyncClient, stalls: list[float]) -> None:
 async def _wallboards(pipeline: Pipeline, queues: int, wallboards: int) -> list[Row]:
     delays: list[float] = []
     clients = [asyncio.create_task(_listen(pipeline.port, delays)) for _ in range(wallboards)]
-    await asyncio.sleep(5)
-    delays.clear()
-    began, before = monotonic(), cpu_seconds(pipeline.board.pid)
-    await asyncio.sleep(LISTENING_S)
-    cpu = (cpu_seconds(pipeline.board.pid) - before) / (monotonic() - began)
+    async with connect(pipeline.environment["CALLWATCH_KAFKA"], [pipeline.calls]) as sender:
+        events = asyncio.create_task(load(sender, pipeline.calls, "live", LIVE_EVENTS, queues))
+        await asyncio.sleep(5)
+        delays.clear()
+        began, before = monotonic(), cpu_seconds(pipeline.board.pid)
+        await asyncio.sleep(LISTENING_S)
+        cpu = (cpu_seconds(pipeline.board.pid) - before) / (monotonic() - began)
+        events.cancel()
     for client in clients:
         client.cancel()
     failed = [found for found in await asyncio.gather(*clients, return_exceptions=True) if isinstance(found, Exception)]
@@ -117,7 +124,7 @@ class _Time(msgspec.Struct):
 async def _listen(port: int, delays: list[float]) -> None:
     """Note how long after its own time each snapshot has come whole."""
     reader, writer = await asyncio.open_connection(LOOPBACK, port, limit=2**24)
-    writer.write(f"GET /api/v1/stream?window=5m HTTP/1.1\r\nHost: {LOOPBACK}:{port}\r\n\r\n".encode())
+    writer.write(f"GET /api/v1/stream?window=5m&changes=yes HTTP/1.1\r\nHost: {LOOPBACK}:{port}\r\n\r\n".encode())
     decode = msgspec.json.Decoder(_Time).decode
     try:
         while line := await reader.readuntil(b"\n"):

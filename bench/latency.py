@@ -39,16 +39,17 @@ def _event(kind: str, contact: str, queue: str, number: int) -> Message:
     return Message(contact.encode(), msgspec.json.encode({**event, **fields.get(kind, {})}))
 
 
-def _contacts(run: str) -> Iterator[Message]:
+def _contacts(run: str, queues: int) -> Iterator[Message]:
     """Yield the events of contacts that are queued, answered and ended, three events each, interleaved."""
     for number in count():
         for back, kind in ((0, "contact.queued"), (50, "contact.answered"), (200, "contact.ended")):
             if number >= back:
-                yield _event(kind, f"{run}-{number - back}", f"load-{number % 10}", back)
+                yield _event(kind, f"{run}-{number - back}", f"queue-{number % queues}", back)
 
 
-async def _load(sender: KafkaSender, topic: str, run: str, per_second: int) -> None:
-    messages, began, sent = _contacts(run), monotonic(), 0
+async def load(sender: KafkaSender, topic: str, run: str, per_second: int, queues: int = 10) -> None:
+    """Send that many events a second, of now, over ``queues``, until cancelled."""
+    messages, began, sent = _contacts(run, queues), monotonic(), 0
     while True:
         while sent < (monotonic() - began) * per_second:
             message = next(messages)
@@ -61,7 +62,7 @@ async def _load(sender: KafkaSender, topic: str, run: str, per_second: int) -> N
 async def _probe(kafka: KafkaCluster, pipeline: Pipeline, per_second: int) -> Delays:
     delays: list[float] = []
     async with connect(kafka.address, [pipeline.calls]) as sender:
-        load = asyncio.create_task(_load(sender, pipeline.calls, pipeline.name, per_second))
+        others = asyncio.create_task(load(sender, pipeline.calls, pipeline.name, per_second))
         try:
             # The first probe waits until the group has formed: it is none of the delays.
             for number in range(PROBES + 1):
@@ -75,7 +76,7 @@ async def _probe(kafka: KafkaCluster, pipeline: Pipeline, per_second: int) -> De
                 delays.append(monotonic() - began)
                 await asyncio.sleep(APART_S)
         finally:
-            load.cancel()
+            others.cancel()
     ordered = sorted(delays[1:])
     return Delays(ordered[len(ordered) // 2], ordered[len(ordered) * 99 // 100], ordered[-1])
 

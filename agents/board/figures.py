@@ -69,32 +69,56 @@ def promised(promise: Promise, group: str | None, *, is_open: bool) -> Figures:
     }
 
 
-def live_rows(model: Model, policies: Policies, window: str, now: int, *, outlook: bool = True) -> list[Figures]:
-    """Return a row for each queue and channel at ``now`` (ms), and last the one of all.
+class Rows:
+    """Makes the rows of one window at one moment, each by itself."""
 
-    A queue of the configuration has a row before its first contact too. What lies ahead is of now, whatever the
-    window, and left out without ``outlook``.
-    """
-    sums, start, ahead = model.contacts.sums(window), model.contacts.start_of(window), _ahead(model.contacts)
-    seen = set(sums) | {place for place, waits in model.waiting.items() if waits} | set(model.contacts.sums(TODAY))
-    places = sorted(seen | listed(policies, {queue for queue, _ in seen}))
-    rows, past_target, derived = [], 0, model.contacts.derived(window)
-    for place in places:
-        promise, waits = policies.of(place[0]), model.waiting.get(place, {}).values()
-        missed = sum(now - since > promise.threshold_ms for since in waits)
-        past_target += missed
-        row = sums.get(place, {})
-        if place not in derived:
-            derived[place] = measured(row)
-        figures = _live(derived[place], row, waits, missed, start, now, ahead[place])
-        terms = promised(promise, policies.groups.get(place[0]), is_open=policies.is_open(place[0], now))
-        ahead_of = outlook_of(model, place, promise, now, is_open=terms["open"]) if outlook else NO_OUTLOOK
-        rows.append({"queue": place[0], "channel": place[1], **figures, **ahead_of, "promise": terms})
-    everybody = [since for waits in model.waiting.values() for since in waits.values()]
-    row = model.contacts.total(window)
-    everything = _live(measured(row), row, everybody, past_target, start, now, ahead.total())
-    rows.append({"queue": None, "channel": None, **everything, **NO_OUTLOOK, "promise": None})
-    return rows
+    def __init__(self, model: Model, policies: Policies, window: str, now: int, *, outlook: bool = True) -> None:
+        """Make rows at ``now`` (ms); what lies ahead is of now, whatever the window; left out without ``outlook``."""
+        book = model.contacts
+        self._model, self._policies, self._window, self._now, self._outlook = model, policies, window, now, outlook
+        self._sums, self._derived, self._start = book.sums(window), book.derived(window), book.start_of(window)
+        self._ahead = _ahead(book)
+
+    def places(self) -> set[Place]:
+        """Return what has a row. A queue of the configuration has one before its first contact too."""
+        waiting = {place for place, waits in self._model.waiting.items() if waits}
+        seen = set(self._sums) | waiting | set(self._model.contacts.sums(TODAY))
+        return seen | listed(self._policies, {queue for queue, _ in seen})
+
+    def of(self, place: Place) -> Figures:
+        """Return the row of a queue and channel."""
+        queue, channel = place
+        promise, waits = self._policies.of(queue), self._model.waiting.get(place, {}).values()
+        row = self._sums.get(place, {})
+        if place not in self._derived:
+            self._derived[place] = measured(row)
+        missed = sum(self._now - since > promise.threshold_ms for since in waits)
+        figures = _live(self._derived[place], row, waits, missed, self._start, self._now, self._ahead[place])
+        is_open = self._policies.is_open(queue, self._now)
+        ahead_of = NO_OUTLOOK
+        if self._outlook:
+            ahead_of = outlook_of(self._model, place, promise, self._now, is_open=is_open)
+        terms = promised(promise, self._policies.groups.get(queue), is_open=is_open)
+        return {"queue": queue, "channel": channel, **figures, **ahead_of, "promise": terms}
+
+    def of_all(self) -> Figures:
+        """Return the row of all together."""
+        everybody: list[int] = []
+        missed = 0
+        for (queue, _), waits in self._model.waiting.items():
+            if waits:
+                everybody += waits.values()
+                latest = self._now - self._policies.of(queue).threshold_ms
+                missed += sum(since < latest for since in waits.values())
+        row = self._model.contacts.total(self._window)
+        figures = _live(measured(row), row, everybody, missed, self._start, self._now, self._ahead.total())
+        return {"queue": None, "channel": None, **figures, **NO_OUTLOOK, "promise": None}
+
+
+def live_rows(model: Model, policies: Policies, window: str, now: int, *, outlook: bool = True) -> list[Figures]:
+    """Return a row for each queue and channel at ``now`` (ms), and last the one of all, as ``Rows`` makes them."""
+    rows = Rows(model, policies, window, now, outlook=outlook)
+    return [*(rows.of(place) for place in sorted(rows.places())), rows.of_all()]
 
 
 def outlook_of(model: Model, place: Place, promise: Promise, now: int, *, is_open: bool) -> Figures:
