@@ -26,6 +26,10 @@ NO_OUTLOOK: Final[Figures] = {
 }
 
 
+#: Who waits where nobody does.
+NOBODY: Final[Mapping[tuple[str, str], int]] = {}
+
+
 def rounded(value: float | None) -> float | None:
     """Return ``value`` as it is shown: a ratio of nothing stays None."""
     return None if value is None else round(value, DIGITS)
@@ -85,16 +89,53 @@ class Rows:
         seen = set(self._sums) | waiting | set(self._model.contacts.sums(TODAY))
         return seen | listed(self._policies, {queue for queue, _ in seen})
 
+    def kept(self, place: Place) -> dict[str, Any]:
+        """Return what is kept of a place's sums, for more to be kept with it; it is gone once they change."""
+        kept: dict[str, Any] = self._derived.setdefault(place, {})
+        return kept
+
+    def settled(self, place: Place) -> Figures:
+        """Return what follows from a place's sums alone, whoever waits there now."""
+        kept = self.kept(place)
+        if "settled" not in kept:
+            kept["settled"] = measured(self._sums.get(place, {}))
+        settled: Figures = kept["settled"]
+        return settled
+
+    def waits(self, place: Place) -> Collection[int]:
+        """Return since when each one who waits at a place does, in ms."""
+        return self._model.waiting.get(place, NOBODY).values()
+
+    def live(self, place: Place, waited_too_long: int | None = None) -> float | None:
+        """Return a place's live service level, as if so many had waited past the target; as many as do if None."""
+        if waited_too_long is None:
+            latest = self._now - self._policies.of(place[0]).threshold_ms
+            waited_too_long = sum(since < latest for since in self.waits(place))
+        return rounded(kpis.live_service_level(self._sums.get(place, {}), waited_too_long))
+
+    def average(self, place: Place) -> float | None:
+        """Return a place's average queue length, exactly."""
+        kept = self.kept(place)
+        if "flow" not in kept:
+            # What came and went waited for so long up to 0, and grows by so much for each ms that the window begins
+            # later: to be worked out once for all times.
+            row = self._sums.get(place, {})
+            flow = waited_ms(row, 0, 0, 0)
+            kept["flow"] = (flow, waited_ms(row, 1, 1, 0) - flow)
+        flow, each_ms = kept["flow"]
+        return _average(
+            flow + each_ms * self._start,
+            self.waits(place),
+            self._ahead.get(place, 0),
+            self._now - self._start,
+            self._now,
+        )
+
     def of(self, place: Place) -> Figures:
         """Return the row of a queue and channel."""
         queue, channel = place
-        promise, waits = self._policies.of(queue), self._model.waiting.get(place, {}).values()
-        row = self._sums.get(place, {})
-        if place not in self._derived:
-            self._derived[place] = measured(row)
-        missed = sum(self._now - since > promise.threshold_ms for since in waits)
-        figures = _live(self._derived[place], row, waits, missed, self._start, self._now, self._ahead[place])
-        is_open = self._policies.is_open(queue, self._now)
+        promise, is_open = self._policies.of(queue), self._policies.is_open(queue, self._now)
+        figures = _live(self.settled(place), self.live(place), self.average(place), self.waits(place), self._now)
         ahead_of = NO_OUTLOOK
         if self._outlook:
             ahead_of = outlook_of(self._model, place, promise, self._now, is_open=is_open)
@@ -111,7 +152,10 @@ class Rows:
                 latest = self._now - self._policies.of(queue).threshold_ms
                 missed += sum(since < latest for since in waits.values())
         row = self._model.contacts.total(self._window)
-        figures = _live(measured(row), row, everybody, missed, self._start, self._now, self._ahead.total())
+        level = rounded(kpis.live_service_level(row, missed))
+        flow = waited_ms(row, self._start, self._start, 0)
+        average = _average(flow, everybody, self._ahead.total(), self._now - self._start, self._now)
+        figures = _live(measured(row), level, average, everybody, self._now)
         return {"queue": None, "channel": None, **figures, **NO_OUTLOOK, "promise": None}
 
 
@@ -166,17 +210,22 @@ def _not_yet(since: Iterable[int], now: int) -> int:
     return sum(max(0, moment - now) for moment in since if fine(moment) <= fine(now))
 
 
-def _live(
-    figures: Figures, row: Row, waits: Collection[int], past_target: int, start: int, now: int, ahead: int
-) -> Figures:
-    waited = waited_ms(row, start, now, len(waits) + ahead) + _not_yet(waits, now)
+def _live(settled: Figures, live: float | None, average: float | None, waits: Collection[int], now: int) -> Figures:
     return {
-        **figures,
-        "service_level": {**figures["service_level"], "live": rounded(kpis.live_service_level(row, past_target))},
+        **settled,
+        "service_level": {**settled["service_level"], "live": live},
         "queue_length": len(waits),
         "longest_wait_seconds": max(0, now - min(waits)) / SECOND_MS if waits else None,
-        "queue_length_average": rounded(kpis.ratio(max(0, waited), now - start)),
+        "queue_length_average": average,
     }
+
+
+def _average(flow: int, waits: Collection[int], ahead: int, length: int, now: int) -> float | None:
+    """Return the average of a queue over the last ``length`` ms, ``flow`` being what came and went waited for."""
+    waited = flow + (len(waits) + ahead) * length
+    if waits:
+        waited += _not_yet(waits, now)
+    return rounded(kpis.ratio(max(0, waited), length))
 
 
 def agents_by_state(model: Model) -> dict[str, int]:

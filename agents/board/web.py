@@ -162,15 +162,16 @@ class Board:
     async def metrics(self, request: Request) -> Response:
         """Serve the exposition, in OpenMetrics where that is asked for."""
         openly = "application/openmetrics-text" in request.headers.get("accept", "")
-        parts: list[str] = []
+        parts: list[bytes] = []
         for family in self._collector.collect():
-            parts.append(text_of(family, openmetrics=openly))
-            # A thousand queues take a quarter of a second: nobody else has to wait for all of them.
+            if family is not None:
+                parts.append(text_of(family, openmetrics=openly).encode())
+            # A thousand queues take a while: nobody else has to wait for all of them.
             await asyncio.sleep(0)
         if openly:
-            parts.append("# EOF\n")
+            parts.append(b"# EOF\n")
         kind = openmetrics.CONTENT_TYPE_LATEST if openly else exposition.CONTENT_TYPE_LATEST
-        return Response("".join(parts).encode(), headers={"Content-Type": kind})
+        return Response(b"".join(parts), headers={"Content-Type": kind})
 
     async def queues(self, request: Request) -> Response:
         """Serve a row for each queue over a window, now or as it was."""
