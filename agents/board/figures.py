@@ -98,9 +98,13 @@ class Rows:
         """Return what follows from a place's sums alone, whoever waits there now."""
         kept = self.kept(place)
         if "settled" not in kept:
-            kept["settled"] = measured(self._sums.get(place, {}))
+            kept["settled"] = measured(self.sums(place))
         settled: Figures = kept["settled"]
         return settled
+
+    def sums(self, place: Place) -> Row:
+        """Return what was counted at a place."""
+        return self._sums.get(place, {})
 
     def waits(self, place: Place) -> Collection[int]:
         """Return since when each one who waits at a place does, in ms."""
@@ -111,7 +115,7 @@ class Rows:
         if waited_too_long is None:
             latest = self._now - self._policies.of(place[0]).threshold_ms
             waited_too_long = sum(since < latest for since in self.waits(place))
-        return rounded(kpis.live_service_level(self._sums.get(place, {}), waited_too_long))
+        return rounded(kpis.live_service_level(self.sums(place), waited_too_long))
 
     def average(self, place: Place) -> float | None:
         """Return a place's average queue length, exactly."""
@@ -119,7 +123,7 @@ class Rows:
         if "flow" not in kept:
             # What came and went waited for so long up to 0, and grows by so much for each ms that the window begins
             # later: to be worked out once for all times.
-            row = self._sums.get(place, {})
+            row = self.sums(place)
             flow = waited_ms(row, 0, 0, 0)
             kept["flow"] = (flow, waited_ms(row, 1, 1, 0) - flow)
         flow, each_ms = kept["flow"]
@@ -133,14 +137,24 @@ class Rows:
 
     def of(self, place: Place) -> Figures:
         """Return the row of a queue and channel."""
-        queue, channel = place
-        promise, is_open = self._policies.of(queue), self._policies.is_open(queue, self._now)
-        figures = _live(self.settled(place), self.live(place), self.average(place), self.waits(place), self._now)
-        ahead_of = NO_OUTLOOK
+        queue, settled = place[0], self.settled(place)
+        is_open = self._policies.is_open(queue, self._now)
+        return {
+            **self.present(place, is_open=is_open),
+            **settled,
+            "service_level": {**settled["service_level"], "live": self.live(place)},
+            "queue_length_average": self.average(place),
+            "promise": promised(self._policies.of(queue), self._policies.groups.get(queue), is_open=is_open),
+        }
+
+    def present(self, place: Place, *, is_open: bool | None = None) -> Figures:
+        """Return of the row of a queue and channel what is of now, whatever the window."""
+        if is_open is None:
+            is_open = self._policies.is_open(place[0], self._now)
+        ahead = NO_OUTLOOK
         if self._outlook:
-            ahead_of = outlook_of(self._model, place, promise, self._now, is_open=is_open)
-        terms = promised(promise, self._policies.groups.get(queue), is_open=is_open)
-        return {"queue": queue, "channel": channel, **figures, **ahead_of, "promise": terms}
+            ahead = outlook_of(self._model, place, self._policies.of(place[0]), self._now, is_open=is_open)
+        return {"queue": place[0], "channel": place[1], **_waiting(self.waits(place), self._now), **ahead}
 
     def of_all(self) -> Figures:
         """Return the row of all together."""
@@ -155,8 +169,17 @@ class Rows:
         level = rounded(kpis.live_service_level(row, missed))
         flow = waited_ms(row, self._start, self._start, 0)
         average = _average(flow, everybody, self._ahead.total(), self._now - self._start, self._now)
-        figures = _live(measured(row), level, average, everybody, self._now)
-        return {"queue": None, "channel": None, **figures, **NO_OUTLOOK, "promise": None}
+        settled = measured(row)
+        return {
+            "queue": None,
+            "channel": None,
+            **_waiting(everybody, self._now),
+            **NO_OUTLOOK,
+            **settled,
+            "service_level": {**settled["service_level"], "live": level},
+            "queue_length_average": average,
+            "promise": None,
+        }
 
 
 def live_rows(model: Model, policies: Policies, window: str, now: int, *, outlook: bool = True) -> list[Figures]:
@@ -210,14 +233,9 @@ def _not_yet(since: Iterable[int], now: int) -> int:
     return sum(max(0, moment - now) for moment in since if fine(moment) <= fine(now))
 
 
-def _live(settled: Figures, live: float | None, average: float | None, waits: Collection[int], now: int) -> Figures:
-    return {
-        **settled,
-        "service_level": {**settled["service_level"], "live": live},
-        "queue_length": len(waits),
-        "longest_wait_seconds": max(0, now - min(waits)) / SECOND_MS if waits else None,
-        "queue_length_average": average,
-    }
+def _waiting(waits: Collection[int], now: int) -> Figures:
+    longest = max(0, now - min(waits)) / SECOND_MS if waits else None
+    return {"queue_length": len(waits), "longest_wait_seconds": longest}
 
 
 def _average(flow: int, waits: Collection[int], ahead: int, length: int, now: int) -> float | None:

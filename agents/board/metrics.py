@@ -6,8 +6,8 @@ from typing import Any, Final
 
 from prometheus_client import ProcessCollector
 
-from agents.board.catalogue import METRICS
-from agents.board.exposition import Family, counter, gauge, histogram_lines
+from agents.board.catalogue import METRICS, QUEUE
+from agents.board.exposition import Family, counter, gauge, histogram_lines, labels_of
 from agents.board.figures import Figures, Rows, agents_by_state, occupancy
 from agents.board.follower import Follower
 from agents.board.model import TODAY
@@ -51,14 +51,11 @@ _COUNTERS: Final = {
 }
 
 
+LEFT_BY_REASON: Final = "callcenter_contacts_left_by_reason"
+WAITS: Final = "callcenter_wait_seconds"
+HANDLES: Final = "callcenter_handle_seconds"
 #: The families of counters that each place has one string of lines in.
-_OF_CONTACTS: Final = (
-    *_COUNTERS,
-    "callcenter_contacts_left",
-    "callcenter_contacts_left_by_reason",
-    "callcenter_wait_seconds",
-    "callcenter_handle_seconds",
-)
+_OF_CONTACTS: Final = (*_COUNTERS, "callcenter_contacts_left", LEFT_BY_REASON, WAITS, HANDLES)
 
 
 def _counter(name: str, samples: Iterable[tuple[tuple[str, ...], float]]) -> Family:
@@ -79,6 +76,45 @@ def cumulative(counts: Iterable[tuple[int, int]], bounds_ms: Iterable[int]) -> l
     return [*result, ("+Inf", float(seen + sum(count for _, count in left)))]
 
 
+class _Counted:
+    """The lines of one place's counters, a string for each family of ``_OF_CONTACTS``, kept until they change."""
+
+    def __init__(self, place: Place) -> None:
+        self._place, self._labels = place, labels_of(QUEUE, place)
+        self._row: Row | None = None
+        self._lines: list[str] = []
+        #: values of the labels -> what a series was made of, and its lines
+        self._series: dict[tuple[str, ...], tuple[object, str]] = {}
+
+    def lines_of(self, row: Row) -> list[str]:
+        """Return the lines of ``row``, which is another object once it has changed."""
+        if self._row is not row:
+            self._row, self._lines = row, self._made(row)
+        return self._lines
+
+    def _made(self, row: Row) -> list[str]:
+        lines = [f"{name}_total{self._labels} {row.get(measure, 0)}\n" for name, measure in _COUNTERS.items()]
+        lines.append(f"callcenter_contacts_left_total{self._labels} {kpis.left(row)}\n")
+        left = [(measure.name.removeprefix("LEFT_").lower(), row[measure]) for measure in LEFT if measure in row]
+        by_reason = _counter(LEFT_BY_REASON, (((*self._place, reason), count) for reason, count in left))
+        answered = self._histogram(
+            WAITS, row, Histogram.WAIT_ANSWERED, row.get(Measure.WAIT_ANSWERED_MS, 0), "answered"
+        )
+        gone = self._histogram(WAITS, row, Histogram.WAIT_ABANDONED, row.get(Measure.WAIT_ABANDONED_MS, 0), "abandoned")
+        handled = self._histogram(HANDLES, row, Histogram.HANDLE_TIME, kpis.handle_ms(row))
+        return [*lines, "".join(by_reason.pieces), answered + gone, handled]
+
+    def _histogram(self, name: str, row: Row, histogram: Histogram, sum_ms: int, *outcome: str) -> str:
+        of, key = (list(bins(row, histogram)), sum_ms), (name, *outcome)
+        known = self._series.get(key)
+        if known is None or known[0] != of:
+            bounds = WAIT_BOUNDS_MS if name == WAITS else HANDLE_BOUNDS_MS
+            buckets = cumulative(of[0], bounds)
+            lines = histogram_lines(_SPECS[name], (*self._place, *outcome), buckets, sum_ms / SECOND_MS)
+            known = self._series[key] = (of, lines)
+        return known[1]
+
+
 class Collector:
     """Yields all metric families from what the follower knows now."""
 
@@ -96,8 +132,7 @@ class Collector:
         self._windows = (*windows, TODAY)
         self._version = version
         self._long = long
-        #: place -> the row that its lines were made of, and those, one string for each family
-        self._made: dict[Place, tuple[Row, list[str]]] = {}
+        self._made: dict[Place, _Counted] = {}
 
     def collect(self) -> Iterator[Family | None]:
         """Yield every family of ``METRICS``, and None now and then, when others may have their turn."""
@@ -116,10 +151,8 @@ class Collector:
     def _contacts(self, counters: Mapping[Place, Row]) -> Iterator[Family | None]:
         lines: list[list[str]] = []
         for number, (place, row) in enumerate(sorted(counters.items(), key=lambda item: item[0])):
-            known = self._made.get(place)
-            if known is None or known[0] is not row:
-                known = self._made[place] = (row, _contact_lines(place, row))
-            lines.append(known[1])
+            known = self._made.setdefault(place, _Counted(place))
+            lines.append(known.lines_of(row))
             if number % SLICE == 0:
                 yield None
         columns = list(zip(*lines, strict=True)) or [()] * len(_OF_CONTACTS)
@@ -131,7 +164,7 @@ class Collector:
         places = sorted(Rows(self._follower.model, of, TODAY, self._follower.now).places())
         for start in range(0, len(places), SLICE):
             rows = Rows(self._follower.model, of, TODAY, self._follower.now)
-            newest += [rows.of(place) for place in places[start : start + SLICE]]
+            newest += [rows.present(place) for place in places[start : start + SLICE]]
             yield None
         # Of a queue that is known nobody waiting is a figure too, be its day only just begun.
         lengths = dict.fromkeys(counters, 0) | {_place(row): row["queue_length"] for row in newest}
@@ -201,30 +234,6 @@ class Collector:
         yield _gauge("callwatch_store_reachable", [((), float(health.store_reachable))])
         yield _gauge("callwatch_workers_alive", [((), float(bool(ages) and self._follower.alive))])
         yield _gauge("callwatch_build_info", [((self._version,), 1)])
-
-
-def _contact_lines(place: Place, row: Row) -> list[str]:
-    """Return the lines of one place's counters, a string for each family of ``_OF_CONTACTS``."""
-    families = [_counter(name, [(place, row.get(measure, 0))]) for name, measure in _COUNTERS.items()]
-    families.append(_counter("callcenter_contacts_left", [(place, kpis.left(row))]))
-    reasons = ((measure.name.removeprefix("LEFT_").lower(), row[measure]) for measure in LEFT if measure in row)
-    families.append(
-        _counter("callcenter_contacts_left_by_reason", [((*place, reason), count) for reason, count in reasons])
-    )
-    waits = (
-        ("answered", Histogram.WAIT_ANSWERED, Measure.WAIT_ANSWERED_MS),
-        ("abandoned", Histogram.WAIT_ABANDONED, Measure.WAIT_ABANDONED_MS),
-    )
-    spec = _SPECS["callcenter_wait_seconds"]
-    waited = [
-        histogram_lines(
-            spec, (*place, outcome), cumulative(bins(row, bounded), WAIT_BOUNDS_MS), row.get(amount, 0) / SECOND_MS
-        )
-        for outcome, bounded, amount in waits
-    ]
-    buckets = cumulative(bins(row, Histogram.HANDLE_TIME), HANDLE_BOUNDS_MS)
-    handled = histogram_lines(_SPECS["callcenter_handle_seconds"], place, buckets, kpis.handle_ms(row) / SECOND_MS)
-    return [*("".join(family.pieces) for family in families), "".join(waited), handled]
 
 
 def _place(row: Mapping[str, Any]) -> Place:

@@ -5,9 +5,11 @@ from typing import Any, Final
 
 from agents.board.catalogue import METRICS, WINDOW
 from agents.board.exposition import Family, labels_of
-from agents.board.figures import Figures, Rows
+from agents.board.figures import Rows, rounded
 from agents.board.model import Model
+from streams import kpis
 from streams.contact import Place
+from streams.measures import Row
 from streams.policy import Policies, Promise
 
 _SPECS: Final = {spec.name: spec for spec in METRICS}
@@ -42,16 +44,16 @@ def judged(row: Mapping[str, Any], formula: str) -> tuple[int, int]:
     return met, _DENOMINATORS[formula](row)
 
 
-#: What follows from the sums and the promise alone.
-_SETTLED: Final[tuple[tuple[str, Callable[[Figures, Promise], float | None]], ...]] = (
-    ("callcenter_service_level_ratio", lambda row, promise: row["service_level"][promise.formula]),
-    ("callcenter_abandonment_ratio", lambda row, _: row["abandonment_rate"]),
-    ("callcenter_average_speed_of_answer_seconds", lambda row, _: row["average_speed_of_answer_seconds"]),
-    ("callcenter_average_handle_time_seconds", lambda row, _: row["average_handle_time_seconds"]),
+#: What follows from the sums and the promise alone, in the order of ``_figures``.
+_SETTLED: Final = (
+    "callcenter_service_level_ratio",
+    "callcenter_abandonment_ratio",
+    "callcenter_average_speed_of_answer_seconds",
+    "callcenter_average_handle_time_seconds",
     # Both halves of the ratios too: whoever adds up queues or windows needs sums.
-    ("callcenter_service_level_contacts", lambda row, promise: judged(row, promise.formula)[1]),
-    ("callcenter_service_level_met_contacts", lambda row, promise: judged(row, promise.formula)[0]),
-    ("callcenter_decided_contacts", lambda row, _: _decided(row)),
+    "callcenter_service_level_contacts",
+    "callcenter_service_level_met_contacts",
+    "callcenter_decided_contacts",
 )
 #: What changes with the time, while somebody waits.
 LIVE: Final = "callcenter_service_level_live_ratio"
@@ -81,7 +83,7 @@ def windowed(
                 lives.append(_line(LIVE, labels, rows.live(place)) if rows.waits(place) else live)
                 averages.append(_line(AVERAGE, labels, rows.average(place)))
             yield None
-    for name, several in zip((*(name for name, _ in _SETTLED), LIVE, AVERAGE), pieces, strict=True):
+    for name, several in zip((*_SETTLED, LIVE, AVERAGE), pieces, strict=True):
         yield Family(_SPECS[name], several)
 
 
@@ -92,9 +94,23 @@ def _rows(model: Callable[[], tuple[Model, int]], policies: Policies, window: st
 
 def _lines(place: Place, window: str, rows: Rows, promise: Promise) -> tuple[str, list[str], str]:
     """Return labels, the lines that follow from the sums, and the one of the live level while nobody waits."""
-    labels, row = labels_of(WINDOW, (*place, window)), rows.settled(place)
-    lines = [_line(name, labels, figure(row, promise)) for name, figure in _SETTLED]
+    labels, figures = labels_of(WINDOW, (*place, window)), _figures(rows.sums(place), promise.formula)
+    lines = [_line(name, labels, figure) for name, figure in zip(_SETTLED, figures, strict=True)]
     return labels, lines, _line(LIVE, labels, rows.live(place, waited_too_long=0))
+
+
+def _figures(row: Row, formula: str) -> tuple[float | None, ...]:
+    counts = kpis.counts(row)
+    met, of = judged(counts, formula)
+    return (
+        rounded(kpis.service_level(row)[formula]),
+        rounded(kpis.abandonment_rate(row)),
+        rounded(kpis.average_speed_of_answer(row)),
+        rounded(kpis.average_handle_time(row)),
+        of,
+        met,
+        _decided(counts),
+    )
 
 
 def _line(name: str, labels: str, value: float | None) -> str:
