@@ -121,11 +121,9 @@ class Rows:
         """Return a place's average queue length, exactly."""
         kept = self.kept(place)
         if "flow" not in kept:
-            # What came and went waited for so long up to 0, and grows by so much for each ms that the window begins
-            # later: to be worked out once for all times.
+            # The time waited grows by as much for each ms that the window begins later: worked out once for all times.
             row = self.sums(place)
-            flow = waited_ms(row, 0, 0, 0)
-            kept["flow"] = (flow, waited_ms(row, 1, 1, 0) - flow)
+            kept["flow"] = (waited_ms(row, 0, 0, 0), row.get(Measure.OFFERED, 0) - exited(row))
         flow, each_ms = kept["flow"]
         return _average(
             flow + each_ms * self._start,

@@ -103,7 +103,7 @@ def _figures(row: Row, formula: str) -> tuple[float | None, ...]:
     counts = kpis.counts(row)
     met, of = judged(counts, formula)
     return (
-        rounded(kpis.service_level(row)[formula]),
+        rounded(kpis.ratio(met, of)),
         rounded(kpis.abandonment_rate(row)),
         rounded(kpis.average_speed_of_answer(row)),
         rounded(kpis.average_handle_time(row)),
