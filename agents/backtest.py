@@ -24,7 +24,7 @@ from ruamel.yaml.error import YAMLError
 from agents import app
 from agents.board.figures import Figures
 from agents.board.history import BadRequestError, Span, interval_rows, iso, span_of
-from agents.board.metrics import judged
+from agents.board.windowed import judged
 from agents.processors.processor import wall_clock
 from agents.store import Reader
 from config.errors import UsageError, one_line
@@ -109,8 +109,7 @@ def series_of(rows: Iterable[Figures], policies: Policies, first: int, end: int)
     counted: defaultdict[Place, dict[int, Sums]] = defaultdict(dict)
     for row in rows:
         if row["queue"] is not None:
-            terms = {"promise": {"formula": policies.of(row["queue"]).formula}}
-            met, of = judged({**row, **terms})
+            met, of = judged(row, policies.of(row["queue"]).formula)
             sums = (met, of, row["answered"] + row["abandoned"], row["abandoned"])
             counted[row["queue"], row["channel"]][_start_of(row) // INTERVAL_MS] = sums
     series: Series = {}

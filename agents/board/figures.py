@@ -26,6 +26,10 @@ NO_OUTLOOK: Final[Figures] = {
 }
 
 
+#: Who waits where nobody does.
+NOBODY: Final[Mapping[tuple[str, str], int]] = {}
+
+
 def rounded(value: float | None) -> float | None:
     """Return ``value`` as it is shown: a ratio of nothing stays None."""
     return None if value is None else round(value, DIGITS)
@@ -69,32 +73,117 @@ def promised(promise: Promise, group: str | None, *, is_open: bool) -> Figures:
     }
 
 
-def live_rows(model: Model, policies: Policies, window: str, now: int, *, outlook: bool = True) -> list[Figures]:
-    """Return a row for each queue and channel at ``now`` (ms), and last the one of all.
+class Rows:
+    """Makes the rows of one window at one moment, each by itself."""
 
-    A queue of the configuration has a row before its first contact too. What lies ahead is of now, whatever the
-    window, and left out without ``outlook``.
-    """
-    sums, start, ahead = model.contacts.sums(window), model.contacts.start_of(window), _ahead(model.contacts)
-    seen = set(sums) | {place for place, waits in model.waiting.items() if waits} | set(model.contacts.sums(TODAY))
-    places = sorted(seen | listed(policies, {queue for queue, _ in seen}))
-    rows, past_target, derived = [], 0, model.contacts.derived(window)
-    for place in places:
-        promise, waits = policies.of(place[0]), model.waiting.get(place, {}).values()
-        missed = sum(now - since > promise.threshold_ms for since in waits)
-        past_target += missed
-        row = sums.get(place, {})
-        if place not in derived:
-            derived[place] = measured(row)
-        figures = _live(derived[place], row, waits, missed, start, now, ahead[place])
-        terms = promised(promise, policies.groups.get(place[0]), is_open=policies.is_open(place[0], now))
-        ahead_of = outlook_of(model, place, promise, now, is_open=terms["open"]) if outlook else NO_OUTLOOK
-        rows.append({"queue": place[0], "channel": place[1], **figures, **ahead_of, "promise": terms})
-    everybody = [since for waits in model.waiting.values() for since in waits.values()]
-    row = model.contacts.total(window)
-    everything = _live(measured(row), row, everybody, past_target, start, now, ahead.total())
-    rows.append({"queue": None, "channel": None, **everything, **NO_OUTLOOK, "promise": None})
-    return rows
+    def __init__(self, model: Model, policies: Policies, window: str, now: int, *, outlook: bool = True) -> None:
+        """Make rows at ``now`` (ms); what lies ahead is of now, whatever the window; left out without ``outlook``."""
+        book = model.contacts
+        self._model, self._policies, self._window, self._now, self._outlook = model, policies, window, now, outlook
+        self._sums, self._derived, self._start = book.sums(window), book.derived(window), book.start_of(window)
+        self._ahead = _ahead(book)
+
+    def places(self) -> set[Place]:
+        """Return what has a row. A queue of the configuration has one before its first contact too."""
+        waiting = {place for place, waits in self._model.waiting.items() if waits}
+        seen = set(self._sums) | waiting | set(self._model.contacts.sums(TODAY))
+        return seen | listed(self._policies, {queue for queue, _ in seen})
+
+    def kept(self, place: Place) -> dict[str, Any]:
+        """Return what is kept of a place's sums, for more to be kept with it; it is gone once they change."""
+        kept: dict[str, Any] = self._derived.setdefault(place, {})
+        return kept
+
+    def settled(self, place: Place) -> Figures:
+        """Return what follows from a place's sums alone, whoever waits there now."""
+        kept = self.kept(place)
+        if "settled" not in kept:
+            kept["settled"] = measured(self.sums(place))
+        settled: Figures = kept["settled"]
+        return settled
+
+    def sums(self, place: Place) -> Row:
+        """Return what was counted at a place."""
+        return self._sums.get(place, {})
+
+    def waits(self, place: Place) -> Collection[int]:
+        """Return since when each one who waits at a place does, in ms."""
+        return self._model.waiting.get(place, NOBODY).values()
+
+    def live(self, place: Place, waited_too_long: int | None = None) -> float | None:
+        """Return a place's live service level, as if so many had waited past the target; as many as do if None."""
+        if waited_too_long is None:
+            latest = self._now - self._policies.of(place[0]).threshold_ms
+            waited_too_long = sum(since < latest for since in self.waits(place))
+        return rounded(kpis.live_service_level(self.sums(place), waited_too_long))
+
+    def average(self, place: Place) -> float | None:
+        """Return a place's average queue length, exactly."""
+        kept = self.kept(place)
+        if "flow" not in kept:
+            # The time waited grows by as much for each ms that the window begins later: worked out once for all times.
+            row = self.sums(place)
+            kept["flow"] = (waited_ms(row, 0, 0, 0), row.get(Measure.OFFERED, 0) - exited(row))
+        flow, each_ms = kept["flow"]
+        return _average(
+            flow + each_ms * self._start,
+            self.waits(place),
+            self._ahead.get(place, 0),
+            self._now - self._start,
+            self._now,
+        )
+
+    def of(self, place: Place) -> Figures:
+        """Return the row of a queue and channel."""
+        queue, settled = place[0], self.settled(place)
+        is_open = self._policies.is_open(queue, self._now)
+        return {
+            **self.present(place, is_open=is_open),
+            **settled,
+            "service_level": {**settled["service_level"], "live": self.live(place)},
+            "queue_length_average": self.average(place),
+            "promise": promised(self._policies.of(queue), self._policies.groups.get(queue), is_open=is_open),
+        }
+
+    def present(self, place: Place, *, is_open: bool | None = None) -> Figures:
+        """Return of the row of a queue and channel what is of now, whatever the window."""
+        if is_open is None:
+            is_open = self._policies.is_open(place[0], self._now)
+        ahead = NO_OUTLOOK
+        if self._outlook:
+            ahead = outlook_of(self._model, place, self._policies.of(place[0]), self._now, is_open=is_open)
+        return {"queue": place[0], "channel": place[1], **_waiting(self.waits(place), self._now), **ahead}
+
+    def of_all(self) -> Figures:
+        """Return the row of all together."""
+        everybody: list[int] = []
+        missed = 0
+        for (queue, _), waits in self._model.waiting.items():
+            if waits:
+                everybody += waits.values()
+                latest = self._now - self._policies.of(queue).threshold_ms
+                missed += sum(since < latest for since in waits.values())
+        row = self._model.contacts.total(self._window)
+        level = rounded(kpis.live_service_level(row, missed))
+        flow = waited_ms(row, self._start, self._start, 0)
+        average = _average(flow, everybody, self._ahead.total(), self._now - self._start, self._now)
+        settled = measured(row)
+        return {
+            "queue": None,
+            "channel": None,
+            **_waiting(everybody, self._now),
+            **NO_OUTLOOK,
+            **settled,
+            "service_level": {**settled["service_level"], "live": level},
+            "queue_length_average": average,
+            "promise": None,
+        }
+
+
+def live_rows(model: Model, policies: Policies, window: str, now: int, *, outlook: bool = True) -> list[Figures]:
+    """Return a row for each queue and channel at ``now`` (ms), and last the one of all, as ``Rows`` makes them."""
+    rows = Rows(model, policies, window, now, outlook=outlook)
+    return [*(rows.of(place) for place in sorted(rows.places())), rows.of_all()]
 
 
 def outlook_of(model: Model, place: Place, promise: Promise, now: int, *, is_open: bool) -> Figures:
@@ -142,17 +231,17 @@ def _not_yet(since: Iterable[int], now: int) -> int:
     return sum(max(0, moment - now) for moment in since if fine(moment) <= fine(now))
 
 
-def _live(
-    figures: Figures, row: Row, waits: Collection[int], past_target: int, start: int, now: int, ahead: int
-) -> Figures:
-    waited = waited_ms(row, start, now, len(waits) + ahead) + _not_yet(waits, now)
-    return {
-        **figures,
-        "service_level": {**figures["service_level"], "live": rounded(kpis.live_service_level(row, past_target))},
-        "queue_length": len(waits),
-        "longest_wait_seconds": max(0, now - min(waits)) / SECOND_MS if waits else None,
-        "queue_length_average": rounded(kpis.ratio(max(0, waited), now - start)),
-    }
+def _waiting(waits: Collection[int], now: int) -> Figures:
+    longest = max(0, now - min(waits)) / SECOND_MS if waits else None
+    return {"queue_length": len(waits), "longest_wait_seconds": longest}
+
+
+def _average(flow: int, waits: Collection[int], ahead: int, length: int, now: int) -> float | None:
+    """Return the average of a queue over the last ``length`` ms, ``flow`` being what came and went waited for."""
+    waited = flow + (len(waits) + ahead) * length
+    if waits:
+        waited += _not_yet(waits, now)
+    return rounded(kpis.ratio(max(0, waited), length))
 
 
 def agents_by_state(model: Model) -> dict[str, int]:

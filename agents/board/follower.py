@@ -70,6 +70,8 @@ class Follower:
         #: All partitions that there were have been taken up once: until then sums lack what is still to come, and
         #: Prometheus would take a counter that begins with a part of itself for one that starts again.
         self.whole = False
+        #: Set after each look at the store, for whoever waits for news.
+        self.polled = asyncio.Event()
 
     @property
     def now(self) -> int:
@@ -90,6 +92,7 @@ class Follower:
         try:
             while True:
                 await self._poll_and_note(discover=polls % DISCOVER_EVERY == 0)
+                self.polled.set()
                 polls += 1
                 await asyncio.sleep(POLL_S if self._trouble is None else POLL_S * SLOWER_IN_TROUBLE)
         finally:

@@ -1,19 +1,18 @@
 """What Prometheus scrapes: the collector that fills the metrics of the catalogue."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from prometheus_client import ProcessCollector
-from prometheus_client.metrics_core import Metric
-from prometheus_client.samples import Sample
 
-from agents.board.catalogue import METRICS, WINDOW
-from agents.board.exposition import Labels, counter, gauge, histogram, histogram_series, labels_of
-from agents.board.figures import Figures, agents_by_state, live_rows, occupancy
+from agents.board.catalogue import METRICS, QUEUE
+from agents.board.exposition import Family, counter, gauge, histogram_lines, labels_of
+from agents.board.figures import Figures, Rows, agents_by_state, occupancy
 from agents.board.follower import Follower
 from agents.board.model import TODAY
 from agents.board.servicemetrics import service_metrics
+from agents.board.windowed import SLICE, windowed
 from streams import kpis
 from streams.contact import Place
 from streams.events import AGENT_STATES, CHANNELS
@@ -52,49 +51,18 @@ _COUNTERS: Final = {
 }
 
 
-def _decided(row: Mapping[str, Any]) -> int:
-    return int(row["answered"] + row["abandoned"])
+LEFT_BY_REASON: Final = "callcenter_contacts_left_by_reason"
+WAITS: Final = "callcenter_wait_seconds"
+HANDLES: Final = "callcenter_handle_seconds"
+#: The families of counters that each place has one string of lines in.
+_OF_CONTACTS: Final = (*_COUNTERS, "callcenter_contacts_left", LEFT_BY_REASON, WAITS, HANDLES)
 
 
-#: By formula: what the service level is a share of; the formulas themselves stand in ``kpis.service_level``.
-_DENOMINATORS: Final[dict[str, Callable[[Mapping[str, Any]], int]]] = {
-    "answered_of_offered": _decided,
-    "answered_of_answered": lambda row: row["answered"],
-    "abandoned_in_target_met": _decided,
-    "abandoned_in_target_ignored": lambda row: _decided(row) - row["abandoned_within_target"],
-    "short_abandoned_ignored": lambda row: _decided(row) - row["short_abandoned"],
-    "left_missed": lambda row: _decided(row) + row["left"],
-}
-
-
-def judged(row: Mapping[str, Any]) -> tuple[int, int]:
-    """Return (visits that met the service level, visits that it is a share of), by the formula of the row's promise."""
-    formula = row["promise"]["formula"]
-    met = row["answered_within_target"]
-    if formula == "abandoned_in_target_met":
-        met += row["abandoned_within_target"]
-    return met, _DENOMINATORS[formula](row)
-
-
-_WINDOWED: Final[tuple[tuple[str, Callable[[dict[str, Any]], float | None]], ...]] = (
-    ("callcenter_service_level_ratio", lambda row: row["service_level"][row["promise"]["formula"]]),
-    ("callcenter_service_level_live_ratio", lambda row: row["service_level"]["live"]),
-    ("callcenter_abandonment_ratio", lambda row: row["abandonment_rate"]),
-    ("callcenter_average_speed_of_answer_seconds", lambda row: row["average_speed_of_answer_seconds"]),
-    ("callcenter_average_handle_time_seconds", lambda row: row["average_handle_time_seconds"]),
-    ("callcenter_queue_length_average", lambda row: row["queue_length_average"]),
-    # Both halves of the ratios too: whoever adds up queues or windows needs sums.
-    ("callcenter_service_level_contacts", lambda row: judged(row)[1]),
-    ("callcenter_service_level_met_contacts", lambda row: judged(row)[0]),
-    ("callcenter_decided_contacts", _decided),
-)
-
-
-def _counter(name: str, samples: Iterable[tuple[tuple[str, ...], float]]) -> Metric:
+def _counter(name: str, samples: Iterable[tuple[tuple[str, ...], float]]) -> Family:
     return counter(_SPECS[name], samples)
 
 
-def _gauge(name: str, samples: Iterable[tuple[tuple[str, ...] | Labels, float | None]]) -> Metric:
+def _gauge(name: str, samples: Iterable[tuple[tuple[str, ...], float | None]]) -> Family:
     return gauge(_SPECS[name], samples)
 
 
@@ -106,6 +74,45 @@ def cumulative(counts: Iterable[tuple[int, int]], bounds_ms: Iterable[int]) -> l
             seen += left.pop(0)[1]
         result.append((str(bound / SECOND_MS), float(seen)))
     return [*result, ("+Inf", float(seen + sum(count for _, count in left)))]
+
+
+class _Counted:
+    """The lines of one place's counters, a string for each family of ``_OF_CONTACTS``, kept until they change."""
+
+    def __init__(self, place: Place) -> None:
+        self._place, self._labels = place, labels_of(QUEUE, place)
+        self._row: Row | None = None
+        self._lines: list[str] = []
+        #: values of the labels -> what a series was made of, and its lines
+        self._series: dict[tuple[str, ...], tuple[object, str]] = {}
+
+    def lines_of(self, row: Row) -> list[str]:
+        """Return the lines of ``row``, which is another object once it has changed."""
+        if self._row is not row:
+            self._row, self._lines = row, self._made(row)
+        return self._lines
+
+    def _made(self, row: Row) -> list[str]:
+        lines = [f"{name}_total{self._labels} {row.get(measure, 0)}\n" for name, measure in _COUNTERS.items()]
+        lines.append(f"callcenter_contacts_left_total{self._labels} {kpis.left(row)}\n")
+        left = [(measure.name.removeprefix("LEFT_").lower(), row[measure]) for measure in LEFT if measure in row]
+        by_reason = _counter(LEFT_BY_REASON, (((*self._place, reason), count) for reason, count in left))
+        answered = self._histogram(
+            WAITS, row, Histogram.WAIT_ANSWERED, row.get(Measure.WAIT_ANSWERED_MS, 0), "answered"
+        )
+        gone = self._histogram(WAITS, row, Histogram.WAIT_ABANDONED, row.get(Measure.WAIT_ABANDONED_MS, 0), "abandoned")
+        handled = self._histogram(HANDLES, row, Histogram.HANDLE_TIME, kpis.handle_ms(row))
+        return [*lines, "".join(by_reason.pieces), answered + gone, handled]
+
+    def _histogram(self, name: str, row: Row, histogram: Histogram, sum_ms: int, *outcome: str) -> str:
+        of, key = (list(bins(row, histogram)), sum_ms), (name, *outcome)
+        known = self._series.get(key)
+        if known is None or known[0] != of:
+            bounds = WAIT_BOUNDS_MS if name == WAITS else HANDLE_BOUNDS_MS
+            buckets = cumulative(of[0], bounds)
+            lines = histogram_lines(_SPECS[name], (*self._place, *outcome), buckets, sum_ms / SECOND_MS)
+            known = self._series[key] = (of, lines)
+        return known[1]
 
 
 class Collector:
@@ -125,11 +132,10 @@ class Collector:
         self._windows = (*windows, TODAY)
         self._version = version
         self._long = long
-        #: (histogram, label values) -> the row that its samples were made of, and those
-        self._made: dict[tuple[str, tuple[str, ...]], tuple[Row, list[Sample]]] = {}
+        self._made: dict[Place, _Counted] = {}
 
-    def collect(self) -> Iterator[Metric]:
-        """Yield every family of ``METRICS``."""
+    def collect(self) -> Iterator[Family | None]:
+        """Yield every family of ``METRICS``, and None now and then, when others may have their turn."""
         counters = self._follower.model.counters() if self._follower.whole else {}
         yield from self._contacts(counters)
         if self._follower.whole:
@@ -137,78 +143,38 @@ class Collector:
         yield from self._promises(counters)
         yield from self._agents()
         yield from self._pipeline()
-        yield from (family for family in PROCESS.collect() if family.name in _SPECS)
+        for family in PROCESS.collect():
+            if family.name in _SPECS:
+                samples = (((), sample.value) for sample in family.samples)
+                yield (_counter if family.type == "counter" else _gauge)(family.name, samples)
 
-    def _contacts(self, counters: Mapping[Place, Row]) -> Iterator[Metric]:
-        places = sorted(counters)
-        for name, measure in _COUNTERS.items():
-            yield _counter(name, ((place, counters[place].get(measure, 0)) for place in places))
-        yield _counter("callcenter_contacts_left", ((place, kpis.left(counters[place])) for place in places))
-        yield _counter(
-            "callcenter_contacts_left_by_reason",
-            (
-                ((*place, measure.name.removeprefix("LEFT_").lower()), counters[place][measure])
-                for place in places
-                for measure in LEFT
-                if measure in counters[place]
-            ),
-        )
-        outcomes: tuple[tuple[str, Histogram, Callable[[Row], int]], ...] = (
-            ("answered", Histogram.WAIT_ANSWERED, lambda row: row.get(Measure.WAIT_ANSWERED_MS, 0)),
-            ("abandoned", Histogram.WAIT_ABANDONED, lambda row: row.get(Measure.WAIT_ABANDONED_MS, 0)),
-        )
-        yield histogram(
-            _SPECS["callcenter_wait_seconds"],
-            (
-                self._series("callcenter_wait_seconds", (*place, outcome), row, bounded, WAIT_BOUNDS_MS, sum_of)
-                for place, row in sorted(counters.items())
-                for outcome, bounded, sum_of in outcomes
-            ),
-        )
-        yield histogram(
-            _SPECS["callcenter_handle_seconds"],
-            (
-                self._series(
-                    "callcenter_handle_seconds", place, row, Histogram.HANDLE_TIME, HANDLE_BOUNDS_MS, kpis.handle_ms
-                )
-                for place, row in sorted(counters.items())
-            ),
-        )
+    def _contacts(self, counters: Mapping[Place, Row]) -> Iterator[Family | None]:
+        lines: list[list[str]] = []
+        for number, (place, row) in enumerate(sorted(counters.items(), key=lambda item: item[0])):
+            known = self._made.setdefault(place, _Counted(place))
+            lines.append(known.lines_of(row))
+            if number % SLICE == 0:
+                yield None
+        columns = list(zip(*lines, strict=True)) or [()] * len(_OF_CONTACTS)
+        for name, pieces in zip(_OF_CONTACTS, columns, strict=True):
+            yield Family(_SPECS[name], pieces)
 
-    def _series(
-        self,
-        name: str,
-        values: tuple[str, ...],
-        row: Row,
-        bounded: Histogram,
-        bounds_ms: Iterable[int],
-        sum_of: Callable[[Row], int],
-    ) -> list[Sample]:
-        """Return the samples of one histogram, made anew only if its counters have changed."""
-        known = self._made.get((name, values))
-        if known is None or known[0] is not row:
-            buckets, amount = cumulative(bins(row, bounded), bounds_ms), sum_of(row) / SECOND_MS
-            known = self._made[name, values] = (row, histogram_series(_SPECS[name], values, buckets, amount))
-        return known[1]
-
-    def _windowed(self, counters: Iterable[Place]) -> Iterator[Metric]:
-        model, now = self._follower.model, self._follower.now
-        tables = {
-            window: live_rows(model, self._policies, window, now, outlook=window == TODAY)[:-1]
-            for window in self._windows
-        }
-        newest = tables[TODAY]
+    def _windowed(self, counters: Iterable[Place]) -> Iterator[Family | None]:
+        of, newest = self._policies, list[Figures]()
+        places = sorted(Rows(self._follower.model, of, TODAY, self._follower.now).places())
+        for start in range(0, len(places), SLICE):
+            rows = Rows(self._follower.model, of, TODAY, self._follower.now)
+            newest += [rows.present(place) for place in places[start : start + SLICE]]
+            yield None
         # Of a queue that is known nobody waiting is a figure too, be its day only just begun.
         lengths = dict.fromkeys(counters, 0) | {_place(row): row["queue_length"] for row in newest}
         yield _gauge("callcenter_queue_length", sorted(lengths.items()))
         longest = ((_place(row), row["longest_wait_seconds"]) for row in newest)
         yield _gauge("callcenter_longest_wait_seconds", longest)
-        labelled = [(labels_of(WINDOW, (*_place(row), window)), row) for window, rows in tables.items() for row in rows]
-        for name, figure in _WINDOWED:
-            yield _gauge(name, ((labels, figure(row)) for labels, row in labelled))
-        yield from service_metrics(model, self._policies, self._windows, newest, self._long)
+        yield from windowed(lambda: (self._follower.model, self._follower.now), of, self._windows)
+        yield from service_metrics(self._follower.model, of, self._windows, newest, self._long)
 
-    def _promises(self, places: Iterable[Place]) -> Iterator[Metric]:
+    def _promises(self, places: Iterable[Place]) -> Iterator[Family]:
         of, now = self._policies, self._follower.now
         promises = [(place, of.of(place[0])) for place in self._promised(places)]
         yield _gauge("callcenter_service_level_target_ratio", ((place, p.target_ratio) for place, p in promises))
@@ -231,7 +197,7 @@ class Collector:
         listed = {(queue, self._policies.channels.get(queue, VOICE)) for queue in self._policies.queues}
         return sorted(seen | {place for place in listed if place[0] not in names})
 
-    def _agents(self) -> Iterator[Metric]:
+    def _agents(self) -> Iterator[Family]:
         model, now = self._follower.model, self._follower.now
         yield _gauge("callcenter_agents", (((state,), count) for state, count in agents_by_state(model).items()))
         served = Counter((queue, state) for state, _, queues in model.people.values() for queue in queues)
@@ -241,18 +207,18 @@ class Collector:
         shares = (((window,), occupancy(model, window, now)) for window in self._windows)
         yield _gauge("callcenter_occupancy_ratio", shares)
 
-    def _counted(self, stats: Mapping[str, Mapping[str, int]]) -> Iterator[Metric]:
+    def _counted(self, stats: Mapping[str, Mapping[str, int]]) -> Iterator[Family]:
         yield _counter("callwatch_events", _by_topic(stats, "event:"))
         yield _counter("callwatch_dead_letters", _by_topic(stats, "dead:"))
         everything = _summed(stats)
         commits = [(int(n[len("commit:") :]), count) for n, count in everything.items() if n.startswith("commit:")]
         buckets = cumulative(commits, COMMIT_BOUNDS_MS)
         spec, took = _SPECS["callwatch_commit_seconds"], everything.get("commit_ms", 0) / SECOND_MS
-        yield histogram(spec, [histogram_series(spec, (), buckets, took)])
+        yield Family(spec, [histogram_lines(spec, (), buckets, took)])
         yield _counter("callwatch_commits_refused", [((), everything.get("refused", 0))])
         yield _counter("callwatch_offset_resets", [((), everything.get("offset_resets", 0))])
 
-    def _pipeline(self) -> Iterator[Metric]:
+    def _pipeline(self) -> Iterator[Family]:
         beats, health = self._follower.beats, self._follower.health()
         if self._follower.whole:
             yield from self._counted(self._follower.model.stats)

@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
+import msgspec
+
 from agents.board.outlook import RATES_MS, Outlook
 from agents.store import Delta, Snapshot
 from streams.contact import Place, is_aside
@@ -169,6 +171,16 @@ def _one(_queue: str) -> int:
     return 1
 
 
+class Touched(msgspec.Struct):
+    """What may show other figures than before, apart from what time alone carries on."""
+
+    #: Every place: the windows have moved, or a partition was taken up.
+    everything: bool = False
+    places: set[Place] = msgspec.field(default_factory=set)
+    #: Whose agents' states have changed.
+    queues: set[str] = msgspec.field(default_factory=set)
+
+
 class Model:
     """All partitions together."""
 
@@ -191,6 +203,7 @@ class Model:
         #: The time up to which the windows reach, in ms; 0 before the first ``move``.
         self.now = 0
         self.outlook = Outlook(self.contacts, self.waiting, self.people, at_once)
+        self._touched = Touched(everything=True)
         self._places: dict[tuple[str, str], Place] = {}
         #: By book, the counters of all partitions, by place; None where they have changed.
         self._counters: dict[str, dict[Place, Row | None]] = {name: {} for name in BOOKS}
@@ -212,6 +225,7 @@ class Model:
 
     def start(self, partition: str, snapshot: Snapshot) -> None:
         """Take up a partition."""
+        self._touched.everything = True
         name = book_of(partition)
         self.book(name).start(snapshot.fine, snapshot.intervals)
         totals = self.totals[partition] = Totals()
@@ -227,15 +241,22 @@ class Model:
         self._counters[name].update(dict.fromkeys(self.totals[partition].post(delta.deltas.values())))
         self.stats[partition].update(delta.stats)
         if name == "contacts":
+            self._touched.places.update(*delta.deltas.values())
             self.outlook.observe(partition, delta, self.now, self._places)
         self._show(partition, delta.now.items())
 
     def move(self, now: int) -> None:
         """Let all windows end now. They let go of what lies before them: a clock put back needs a new model."""
+        self._touched.everything |= fine(now) != fine(self.now)
         self.now = now
         for name in BOOKS:
             self.book(name).move(now)
         self.outlook.move(now)
+
+    def touched(self) -> Touched:
+        """Return what was touched since this was last asked."""
+        found, self._touched = self._touched, Touched()
+        return found
 
     def counters(self, name: str = "contacts") -> Mapping[Place, Row]:
         """Return what was ever counted in a book, by place; it never goes down.
@@ -255,6 +276,7 @@ class Model:
         if name == "agents":
             for agent_id, shown in changes:
                 if shown is not None:
+                    self._touched.queues.update(self.people.get(agent_id, ("", 0, ()))[2], shown[2])
                     self.people[agent_id] = (shown[0], shown[1], tuple(shown[2]))
             self.outlook.staff_changed()
             return
@@ -264,6 +286,8 @@ class Model:
             place = self._places.pop(key, None)
             if place is not None:
                 shelf[place].pop(key, None)
+                self._touched.places.add(place)
             if shown is not None:
                 place = self._places[key] = (shown[0], shown[1])
                 shelf[place][key] = shown[2]
+                self._touched.places.add(place)

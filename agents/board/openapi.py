@@ -10,6 +10,11 @@ from agents.board.answers import SUBJECT_PERIODS
 from agents.board.volume import USUAL
 from streams.policy import FORMULAS
 
+CHANGED = (
+    "rows that have changed; of all others longest_wait_seconds goes on with the time, and queue_length_average is not "
+    "told until something else of them changes"
+)
+
 _REFUSALS = {
     "400": "what is wrong with the question, and what is allowed",
     "401": "a token is needed: `Authorization: Bearer ...`, or the cookie that /login gives",
@@ -116,8 +121,20 @@ def _api(windows: list[str]) -> f.Schema:
         _query("interval", "a multiple of 15m up to 1d, or of 1d", {"type": "string", "default": "30m"}),
         _query("queue", "one queue alone", {"type": "string"}),
     ]
-    stream = _text("text/event-stream", "server-sent events named snapshot", _guarded("503"))
-    stream["200"]["content"]["text/event-stream"]["x-event"] = f.record("the data of each", snapshot)
+    changes = {
+        **live,
+        "agents": f.states(),
+        "gone": {"type": "array", "description": "queue and channel of each row that is no more"},
+    }
+    changes["rows"] = {**_rows("Row"), "description": CHANGED}
+    stream = _text("text/event-stream", "server-sent events named snapshot, or changes", _guarded("503"))
+    stream["200"]["content"]["text/event-stream"]["x-event"] = f.record("the data of each snapshot", snapshot)
+    stream["200"]["content"]["text/event-stream"]["x-event-changes"] = f.record("the data of changes", changes)
+    only = _query(
+        "changes",
+        "yes: a snapshot once, then only what changed, as soon as it did",
+        {"type": "string", "enum": ["yes", "no"]},
+    )
     return {
         "/api/v1/queues": _get(
             "Every queue over a window, and all together",
@@ -126,7 +143,7 @@ def _api(windows: list[str]) -> f.Schema:
         ),
         "/api/v1/intervals": _get("Every queue by interval", asked, _answer(f.record("the figures", table))),
         "/api/v1/agents": _get("Every agent's state", [window, over], _answer(_told(people))),
-        "/api/v1/stream": _get("A snapshot each second", [window], stream),
+        "/api/v1/stream": _get("A snapshot each second, or what changed", [window, only], stream),
         **_detail(windows),
         **_service(),
     }

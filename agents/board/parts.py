@@ -37,6 +37,8 @@ class Known(NamedTuple):
     everything: Row
     #: what was ever told of customers, at whatever queue
     told: frozenset[int]
+    #: queue -> how many were handled there, whatever channel they came by
+    handled: Mapping[str, int]
 
 
 class Part(NamedTuple):
@@ -80,7 +82,16 @@ def known_of(
         told=frozenset(
             measure for row in (*ever["customers"].values(), *books["customers"].values()) for measure in row
         ),
+        handled=_handled(books["contacts"]),
     )
+
+
+def _handled(contacts: Sums) -> Counter[str]:
+    handled: Counter[str] = Counter()
+    for place, row in contacts.items():
+        if not is_aside(place):
+            handled[place[0]] += row.get(Measure.HANDLED, 0)
+    return handled
 
 
 def _time_in_state(model: Model, agents: Sums, period: Period) -> dict[str, int]:
@@ -164,10 +175,5 @@ def _sum_of(goals: list[int | None]) -> int | None:
 
 
 def _asked(known: Known, scored: Scope) -> int:
-    """Return how many were handled at the queues that scores are of, whatever channel they came by."""
-    queues = {place[0] for place in scored}
-    return sum(
-        row.get(Measure.HANDLED, 0)
-        for place, row in known.contacts.items()
-        if place[0] in queues and not is_aside(place)
-    )
+    """Return how many were handled at the queues that scores are of."""
+    return sum(known.handled.get(queue, 0) for queue in {place[0] for place in scored})

@@ -15,7 +15,7 @@ ALLOWED: Final = {
     "/api/v1/agents": ("window", "period"),
     "/api/v1/figures": ("period", "queue"),
     "/api/v1/subjects": ("period",),
-    "/api/v1/stream": ("window",),
+    "/api/v1/stream": ("window", "changes"),
     "/api/v1/trend": ("queue", "channel", "window"),
     "/api/v1/breaches": ("window",),
     "/api/v1/weekday": ("queue", "channel"),

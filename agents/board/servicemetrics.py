@@ -9,10 +9,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from statistics import median
 from typing import Final
 
-from prometheus_client.metrics_core import Metric
-
 from agents.board.catalogue import SERVICE
-from agents.board.exposition import counter, gauge
+from agents.board.exposition import Family, counter, gauge
 from agents.board.figures import Figures
 from agents.board.model import Model
 from streams import kpis
@@ -90,7 +88,7 @@ def service_metrics(
     windows: Sequence[str],
     rows: Iterable[Figures],
     long: Mapping[str, list[Figures]],
-) -> Iterator[Metric]:
+) -> Iterator[Family]:
     """Yield the families of ``SERVICE``: from the model, the live ``rows`` of places, and those of ``long`` periods."""
     yield from _counters(model)
     yield from _means(model, windows)
@@ -99,7 +97,7 @@ def service_metrics(
     yield from _periods(long)
 
 
-def _counters(model: Model) -> Iterator[Metric]:
+def _counters(model: Model) -> Iterator[Family]:
     for book, name, measure in _COUNTED:
         ever = model.counters(book)
         yield counter(_SPECS[name], sorted((place, row[measure]) for place, row in ever.items() if measure in row))
@@ -118,7 +116,7 @@ def _counters(model: Model) -> Iterator[Metric]:
     yield counter(_SPECS["callcenter_reviews"], [((queue,), row[reviews]) for queue, row in feedback if reviews in row])
 
 
-def _means(model: Model, windows: Sequence[str]) -> Iterator[Metric]:
+def _means(model: Model, windows: Sequence[str]) -> Iterator[Family]:
     ever = model.counters()
     for name, amount, of in _MEANS:
         places = sorted(place for place, row in ever.items() if of in row)
@@ -130,7 +128,7 @@ def _means(model: Model, windows: Sequence[str]) -> Iterator[Metric]:
         yield gauge(_SPECS[name], found)
 
 
-def _tickets(model: Model, policies: Policies) -> Iterator[Metric]:
+def _tickets(model: Model, policies: Policies) -> Iterator[Family]:
     open_since: dict[Place, list[int]] = {place: list(since.values()) for place, since in model.tickets.items()}
     shown = sorted(open_since.items())
     yield gauge(_SPECS["callcenter_tickets_open"], [(place, len(since)) for place, since in shown])
@@ -142,7 +140,7 @@ def _tickets(model: Model, policies: Policies) -> Iterator[Metric]:
     yield gauge(_SPECS["callcenter_backlog_goal"], goals)
 
 
-def _outlook(model: Model, rows: list[Figures]) -> Iterator[Metric]:
+def _outlook(model: Model, rows: list[Figures]) -> Iterator[Family]:
     places = [((row["queue"], row["channel"]), row) for row in rows]
     for name in ("estimated_wait_seconds", "estimated_wait_error_seconds"):
         yield gauge(_SPECS[f"callcenter_{name}"], [(place, row[name]) for place, row in places])
@@ -152,7 +150,7 @@ def _outlook(model: Model, rows: list[Figures]) -> Iterator[Metric]:
     yield gauge(_SPECS["callcenter_agents_needed"], needed)
 
 
-def _periods(long: Mapping[str, list[Figures]]) -> Iterator[Metric]:
+def _periods(long: Mapping[str, list[Figures]]) -> Iterator[Family]:
     rows = [(period, row) for period, found in long.items() for row in found if row["queue"] is not None]
     for name, read in _OF_PERIODS:
         labelled = (((row["queue"], row["channel"], period), read(row)) for period, row in rows)
@@ -176,7 +174,7 @@ def _periods(long: Mapping[str, list[Figures]]) -> Iterator[Metric]:
     yield from _of_all({period: found[-1] for period, found in long.items()})
 
 
-def _bots(rows: Sequence[tuple[str, Figures]]) -> Iterator[Metric]:
+def _bots(rows: Sequence[tuple[str, Figures]]) -> Iterator[Family]:
     """Yield what bots did by channel: most of it before there is a queue."""
     bots = [((row["channel"], period), row["bot"]) for period, row in rows if row["queue"] is None and row["channel"]]
     yield gauge(_SPECS["callcenter_bot_contacts"], [(labels, bot["contacts"]) for labels, bot in bots])
@@ -185,7 +183,7 @@ def _bots(rows: Sequence[tuple[str, Figures]]) -> Iterator[Metric]:
         yield gauge(_SPECS[name], told)
 
 
-def _of_all(whole: Mapping[str, Figures]) -> Iterator[Metric]:
+def _of_all(whole: Mapping[str, Figures]) -> Iterator[Family]:
     """Yield what is known of all together alone, by period."""
     esat = [((period,), (row["satisfaction"]["esat"] or {}).get("top_ratio")) for period, row in whole.items()]
     yield gauge(_SPECS["callcenter_employee_satisfaction_ratio"], esat)

@@ -148,7 +148,7 @@ def server_of(board: Board, trusted_proxies: Sequence[str], **options: Any) -> S
             **options,
         )
     )
-    board.ending = lambda: server.should_exit
+    board.live.ending = lambda: server.should_exit
     return server
 
 

@@ -25,6 +25,7 @@ from agents.board.figures import Figures, agents_by_state, live_rows, occupancy,
 from agents.board.follower import Follower
 from agents.board.guard import Guard, Json, failure
 from agents.board.history import BadRequestError, iso, time_of
+from agents.board.live import Live
 from agents.board.login import Login
 from agents.board.metrics import Collector
 from agents.board.model import AHEAD_MS, TODAY
@@ -35,9 +36,6 @@ from config.tokens import Tokens
 from streams.policy import MINUTE_MS, Policies
 
 STATIC: Final = Path(__file__).parent / "static"
-
-#: So often a second a stream looks whether the server wants to end.
-EVENT_LOOKS: Final = 4
 
 #: Closing the connections to the store may take this long, in seconds.
 CLOSE_S: Final = 1.0
@@ -102,9 +100,7 @@ class Board:
         self._login = Login()
         self._detail = Detail(follower, reader, policies, windows)
         self._volume = Volume(follower, reader, policies)
-        self._snapshots: dict[str, tuple[int, bytes]] = {}
-        #: Tells that the server wants to end: it waits for its answers, and a stream is one that ends only now.
-        self.ending: Callable[[], bool] = lambda: False
+        self.live = Live(follower, policies, [*windows, TODAY])
 
     def routes(self) -> list[BaseRoute]:
         """Return all routes; what is not described by ``openapi`` is not among them."""
@@ -147,6 +143,7 @@ class Board:
     @asynccontextmanager
     async def _lifespan(self, _app: Starlette) -> AsyncIterator[None]:
         running = [asyncio.create_task(self._follower.run()), asyncio.create_task(self._answers.run())]
+        running.append(asyncio.create_task(self.live.run()))
         try:
             yield
         finally:
@@ -165,15 +162,16 @@ class Board:
     async def metrics(self, request: Request) -> Response:
         """Serve the exposition, in OpenMetrics where that is asked for."""
         openly = "application/openmetrics-text" in request.headers.get("accept", "")
-        parts: list[str] = []
+        parts: list[bytes] = []
         for family in self._collector.collect():
-            parts.append(text_of(family, openmetrics=openly))
-            # A thousand queues take a quarter of a second: nobody else has to wait for all of them.
+            if family is not None:
+                parts.append(text_of(family, openmetrics=openly).encode())
+            # A thousand queues take a while: nobody else has to wait for all of them.
             await asyncio.sleep(0)
         if openly:
-            parts.append("# EOF\n")
+            parts.append(b"# EOF\n")
         kind = openmetrics.CONTENT_TYPE_LATEST if openly else exposition.CONTENT_TYPE_LATEST
-        return Response("".join(parts).encode(), headers={"Content-Type": kind})
+        return Response(b"".join(parts), headers={"Content-Type": kind})
 
     async def queues(self, request: Request) -> Response:
         """Serve a row for each queue over a window, now or as it was."""
@@ -227,47 +225,18 @@ class Board:
         return Json({**head, "agents": people, **told})
 
     async def stream(self, request: Request) -> Response:
-        """Serve a snapshot each second, as server-sent events."""
-        window = self._window(asked(request))
+        """Serve a snapshot each second, or one and then what changed, as server-sent events."""
+        given = asked(request)
+        window, changes = self._window(given), given.get("changes", "no")
+        if changes not in ("yes", "no"):
+            raise BadRequestError("changes: yes or no")
         if request.method == "HEAD":
             return Response(media_type="text/event-stream")
         if len(self._streams) >= self._door.streams:
             full = f"{self._door.streams} streams are open, which is as many as CALLWATCH_STREAMS allows"
             return failure(503, full, Retry_After=str(FULL_RETRY_S))
-        return Stream(self._events(window), self._streams)
-
-    async def _events(self, window: str) -> AsyncIterator[bytes]:
-        yield b"retry: 1000\n\n"
-        while not self.ending():
-            yield b"event: snapshot\ndata: " + self.snapshot(window) + b"\n\n"
-            await self._wait()
-
-    async def _wait(self) -> None:
-        """Wait a second, or until the server wants to end."""
-        for _ in range(EVENT_LOOKS):
-            if self.ending():
-                return
-            await asyncio.sleep(1 / EVENT_LOOKS)
-
-    def snapshot(self, window: str) -> bytes:
-        """Return what the wallboard shows, as JSON; made once a second however many look at it."""
-        second = int(asyncio.get_running_loop().time())
-        made, data = self._snapshots.get(window, (-1, b""))
-        if made != second:
-            follower, now = self._follower, self._follower.now
-            data = msgspec.json.encode(
-                {
-                    "time": iso(now),
-                    "window": window,
-                    "windows": [*self._windows, TODAY],
-                    "timezone": self._policies.timezone,
-                    "pipeline": follower.health(),
-                    "agents": agents_by_state(follower.model),
-                    "rows": live_rows(follower.model, self._policies, window, now),
-                }
-            )
-            self._snapshots[window] = (second, data)
-        return data
+        told = self.live.changes(window) if changes == "yes" else self.live.snapshots(window)
+        return Stream(told, self._streams)
 
     async def healthz(self, request: Request) -> Response:
         """Tell that this process serves; to a role, as what version."""

@@ -58,6 +58,7 @@ class Stage:
         self.answers: dict[str, Any] = {"breaches": {"rows": []}}
         self.asked: list[str] = []
         self._shown: Snapshot | None = None
+        self._kind = "snapshot"
         self._version = 0
         self._muted = False
         self._stopping = False
@@ -72,7 +73,14 @@ class Stage:
 
     def show(self, snapshot: Snapshot) -> None:
         """Send ``snapshot`` from now on."""
-        self._shown = snapshot
+        self._send("snapshot", snapshot)
+
+    def change(self, snapshot: Snapshot, gone: list[list[str]]) -> None:
+        """Send that the rows of ``snapshot`` have changed, and which are ``gone``, from now on."""
+        self._send("changes", snapshot | {"gone": gone})
+
+    def _send(self, kind: str, shown: Snapshot) -> None:
+        self._kind, self._shown = kind, shown
         self._muted = False
         self._version += 1
 
@@ -141,11 +149,12 @@ class Stage:
             due = self._version != sent_version or time.monotonic() - sent_at >= HEARTBEAT_S
             if due and self._shown is not None and not self._muted:
                 sent_version, sent_at = self._version, time.monotonic()
-                yield _event({"windows": self.windows} | self._shown, window)
+                known = {"windows": self.windows} if self._kind == "snapshot" else {}
+                yield _event(self._kind, known | self._shown, window)
             await asyncio.sleep(LOOK_S)
 
 
-def _event(snapshot: Snapshot, window: str) -> str:
+def _event(kind: str, snapshot: Snapshot, window: str) -> str:
     now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     data = json.dumps({"time": now, "window": window} | snapshot)
-    return f"event: snapshot\ndata: {data}\n\n"
+    return f"event: {kind}\ndata: {data}\n\n"

@@ -167,3 +167,16 @@ async def test_the_top_shows_all_queues_the_levels_and_the_agents(stage: Stage, 
     await expect(page.locator("#levels li:visible")).to_have_text(["1Breach", "2OK"])
     await expect(field(page.locator("#agents"), "staffed")).to_have_text("9 signed in")
     await expect(page.locator('#agents li[data-state="on_contact"]')).to_have_text("5on contact")
+
+
+async def test_changes_are_put_to_what_is_shown_and_other_waits_go_on(stage: Stage, open_page: OpenPage) -> None:
+    waiting = row("support", queue_length=1, longest_wait_seconds=100.0)
+    stage.show(snapshot(row(queue_length=1), waiting, row("chat")))
+    page = await open_page()
+    await expect(field(tile(page, "sales"), "queue_length")).to_have_text("1")
+    stage.change(snapshot(row(queue_length=7)), gone=[["chat", "voice"]])
+    await expect(field(tile(page, "sales"), "queue_length")).to_have_text("7")
+    await expect(tile(page, "chat")).to_have_count(0)
+    await expect(field(tile(page, "support"), "longest_wait")).to_have_text("1:43")
+    await expect(field(tile(page, "support"), "longest_wait")).to_have_text("1:45")
+    await expect(field(tile(page, "support"), "queue_length")).to_have_text("1")

@@ -9,6 +9,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 
 from agents.board.catalogue import METRICS, markdown
+from agents.board.exposition import text_of
 from agents.board.metrics import Collector, cumulative
 from agents.store import Beat
 from agents.store.memory import MemoryStore
@@ -65,9 +66,14 @@ PROMISED = {
 }
 
 
+def read(collector: Collector) -> dict[str, Metric]:
+    """Return what Prometheus reads of what is told, by name."""
+    text = "".join(text_of(family, openmetrics=False) for family in collector.collect() if family is not None)
+    return {family.name: family for family in text_string_to_metric_families(text)}
+
+
 def families_of(served: Served) -> dict[str, Metric]:
-    found = Collector(served.follower, POLICIES, WINDOWS, "1.2.3").collect()
-    return {family.name: family for family in found}
+    return read(Collector(served.follower, POLICIES, WINDOWS, "1.2.3"))
 
 
 def value(family: Metric, suffix: str = "", **labels: str) -> float:
@@ -229,7 +235,7 @@ async def test_nothing_counted_yet_is_a_valid_exposition_too() -> None:
 
 
 def collected(served: Served, policies: Policies) -> dict[str, Metric]:
-    return {family.name: family for family in Collector(served.follower, policies, WINDOWS, "1.2.3").collect()}
+    return read(Collector(served.follower, policies, WINDOWS, "1.2.3"))
 
 
 async def test_limits_minimum_and_hours_are_exported_and_no_limit_has_no_sample() -> None:

@@ -1,22 +1,28 @@
 """What Prometheus is told of customer service: the numbers of the API, and no series of what is not sent."""
 
+from typing import Final
+
 from prometheus_client.metrics_core import Metric
 
+from agents.board.catalogue import METRICS
 from agents.board.metrics import Collector
 from streams.measures import Measure
 from streams.policy import HOUR_MS
 from tests.unit.life import WINDOWS
 from tests.unit.test_answers import CALLS, MAIL, NOON, POLICIES, told
+from tests.unit.test_metrics import read
+
+SPECS: Final = {spec.name: spec for spec in METRICS}
 
 
 async def families() -> dict[str, Metric]:
     made = await told()
     long = {"28d": (await made.board._answers.rows("28d"))[1]}
-    return {family.name: family for family in Collector(made.follower, POLICIES, WINDOWS, "1", long).collect()}
+    return read(Collector(made.follower, POLICIES, WINDOWS, "1", long))
 
 
 def series(family: Metric) -> dict[tuple[str, ...], float]:
-    return {tuple(sample.labels.values()): sample.value for sample in family.samples}
+    return {tuple(sample.labels[name] for name in SPECS[family.name].labels): sample.value for sample in family.samples}
 
 
 async def test_counters_are_there_for_what_was_ever_seen_alone() -> None:
@@ -32,7 +38,7 @@ async def test_what_was_opened_is_told_by_the_customer_and_where_nobody_knows_th
     made = await told()
     await made.count("calls/0", NOON, {CALLS: {Measure.OPENED: 9, Measure.CLOSED: 8}, MAIL: {Measure.OPENED: 1}})
     await made.look()
-    found = {family.name: family for family in Collector(made.follower, POLICIES, WINDOWS, "1", {}).collect()}
+    found = read(Collector(made.follower, POLICIES, WINDOWS, "1", {}))
     assert series(found["callcenter_contacts_opened"]) == {CALLS: 9, MAIL: 11}
     assert series(found["callcenter_contacts_closed"]) == {CALLS: 8}
 
@@ -46,7 +52,7 @@ async def test_bots_quality_and_agents_satisfaction_are_told_by_period() -> None
     await made.count("feedback/0", NOON - HOUR_MS, {("sales", ""): reviews, ("", ""): own})
     await made.look()
     long = {"28d": (await made.board._answers.rows("28d"))[1]}
-    found = {family.name: family for family in Collector(made.follower, POLICIES, WINDOWS, "1", long).collect()}
+    found = read(Collector(made.follower, POLICIES, WINDOWS, "1", long))
     assert series(found["callcenter_bot_contacts"]) == {("voice", "28d"): 8}
     assert series(found["callcenter_bot_handover_ratio"]) == {("voice", "28d"): 0.5}
     assert series(found["callcenter_left_after_bot_ratio"]) == {("voice", "28d"): 0.25}

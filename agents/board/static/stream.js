@@ -1,8 +1,18 @@
 // The live stream: server-sent events, with a watchdog for the silences that EventSource does not notice.
 
+import { keyOf } from "./tile.js";
+
 const LOST_AFTER_MS = 3_000;
 const REOPEN_AFTER_MS = 5_000;
 const WATCH_EVERY_MS = 500;
+
+/** Return a row as it is after `elapsed` milliseconds in which nothing but time has changed it. */
+export function waitedOn(row, elapsed) {
+  const longest = row.longest_wait_seconds;
+  return longest === null || elapsed === 0
+    ? row
+    : { ...row, longest_wait_seconds: Math.max(0, Math.round(longest * 1000) + elapsed) / 1000 };
+}
 
 export class Stream {
   #source = null;
@@ -11,6 +21,8 @@ export class Stream {
   #answered = false;
   #heardAt = performance.now();
   #handlers;
+  #snapshot = null;
+  #rows = new Map();
 
   /**
    * Open the stream of `window`; null leaves the choice to the board.
@@ -33,20 +45,48 @@ export class Stream {
     this.#openedAt = performance.now();
     this.#answered = false;
     const source = new EventSource(this.#url());
-    source.addEventListener("snapshot", (event) => this.#hear(source, event));
+    source.addEventListener("snapshot", (event) => this.#hear(source, event, (data) => this.#begin(data)));
+    source.addEventListener("changes", (event) => this.#hear(source, event, (data) => this.#change(data)));
     source.addEventListener("error", () => this.#fail(source));
     this.#source = source;
   }
 
   #url() {
-    return this.#window === null ? "api/v1/stream" : `api/v1/stream?window=${encodeURIComponent(this.#window)}`;
+    const asked = new URLSearchParams(this.#window === null ? {} : { window: this.#window });
+    asked.set("changes", "yes");
+    return `api/v1/stream?${asked}`;
   }
 
-  #hear(source, event) {
+  #begin(snapshot) {
+    this.#rows = new Map();
+    this.#take(snapshot);
+    return snapshot;
+  }
+
+  // What is not named has not changed, but for its longest wait, which time carries on.
+  #change({ gone, ...changes }) {
+    for (const place of gone) {
+      this.#rows.delete(JSON.stringify(place));
+    }
+    this.#take(changes);
+    const now = Date.parse(changes.time);
+    const rows = [...this.#rows.values()].map(({ row, at }) => waitedOn(row, now - at));
+    return { ...this.#snapshot, ...changes, rows };
+  }
+
+  #take({ rows, time }) {
+    const at = Date.parse(time);
+    for (const row of rows) {
+      this.#rows.set(keyOf(row), { row, at });
+    }
+  }
+
+  #hear(source, event, taken) {
     if (source !== this.#source) {
       return;
     }
-    const snapshot = JSON.parse(event.data);
+    const snapshot = taken(JSON.parse(event.data));
+    this.#snapshot = snapshot;
     this.#heardAt = performance.now();
     this.#openedAt = this.#heardAt;
     this.#answered = true;
