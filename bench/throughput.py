@@ -33,8 +33,8 @@ CONTACTS_PER_SECOND: Final = 150.0
 LOOK_S: Final = 0.05
 #: Peer -> its name in the tables, and the share of the events that it reads: a slow one needs fewer.
 PEERS: Final = {
-    "plain_faust": ("Faust, one event at a time", 0.1),
-    "faust_take": ("Faust with take(1000)", 0.25),
+    "plain_faust": ("Faust, one event at a time", 0.05),
+    "faust_take": ("Faust with take(1000)", 0.15),
     "quix": ("Quix Streams 3", 0.25),
     "flink": ("PyFlink 2.3", 0.25),
     "bytewax_flow": ("Bytewax 0.21", 1.0),

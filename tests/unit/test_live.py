@@ -7,10 +7,11 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 import httpx
+import pytest
 
 from agents.board.figures import live_rows
 from agents.board.live import NEW, Channel
-from streams.policy import MINUTE_MS
+from streams.policy import HOUR_MS, MINUTE_MS
 from tests.unit.life import POLICIES, START, Counting, Stamp, life_of
 from tests.unit.served import Served, counted_life, served_life
 from tests.unit.test_web import events_of, listening
@@ -60,25 +61,26 @@ def agent_state(number: int, at: int) -> dict[str, Any]:
     return {**told, "time": time, "state": STATES[number % len(STATES)]}
 
 
-def expected(served: Served, now: int) -> list[dict[str, Any]]:
-    rows = live_rows(served.follower.model, POLICIES, WINDOW, now)
+def expected(served: Served, window: str, now: int) -> list[dict[str, Any]]:
+    rows = live_rows(served.follower.model, POLICIES, window, now)
     return [{**json.loads(json.dumps(row)), "queue_length_average": None} for row in rows]
 
 
-async def test_changes_put_together_are_what_a_snapshot_would_be() -> None:
+@pytest.mark.parametrize("window", ["1m", "1h", "today"])
+async def test_changes_put_together_are_what_a_snapshot_would_be(window: str) -> None:
     counting, clock, life = Counting(), Stamp(START), life_of(3)
     await counting.feed(life, until=START)
     await counting.beat()
     served = Served(counting.store, clock)
     await served.look()
     live, screen, heard = served.board.live, Screen(), list[str]()
-    stream = live.changes(WINDOW)
+    stream = live.changes(window)
     await anext(stream)
     waiting = asyncio.ensure_future(anext(stream))
     since = START
-    # Past the end of all contacts: windows run empty, and rows go.
-    for step in range(120):
-        until = since + (1_700 if step % 3 else 3 * MINUTE_MS)
+    # Past the end of all contacts, and past midnight: windows run empty, and rows go.
+    for step in range(125):
+        until = since + (6 * HOUR_MS if step >= 120 else 1_700 if step % 3 else 3 * MINUTE_MS)
         await counting.feed(life, since + 1, until)
         if step % 2:
             await counting.send([agent_state(step, until)], key="agent_id")
@@ -89,7 +91,7 @@ async def test_changes_put_together_are_what_a_snapshot_would_be() -> None:
         live._tell()
         heard += screen.hear(await waiting, until)
         waiting = asyncio.ensure_future(anext(stream))
-        assert screen.shown(until) == expected(served, until)
+        assert screen.shown(until) == expected(served, window, until)
     waiting.cancel()
     assert heard[0] == "snapshot"
     assert set(heard[1:]) == {"changes"}
