@@ -43,9 +43,6 @@ SEND_TIMEOUT_S: Final = 10.0
 #: A letter is its record and a few headers: larger than the largest record that Kafka takes by default.
 LARGEST_LETTER: Final = 4 * 1024 * 1024
 
-#: What is told to the customers' partitions goes in batches of up to this many bytes.
-PRODUCER_BATCH: Final = 256 * 1024
-
 #: What Kafka and its client say of a letter that is larger than they take.
 TOO_LARGE: Final = (MessageSizeTooLargeError, RecordListTooLargeError, RecordTooLargeError)
 
@@ -246,7 +243,6 @@ def faust_app(
         consumer_max_fetch_size=4 * 1024 * 1024,
         consumer_auto_offset_reset="earliest",
         producer_max_request_size=LARGEST_LETTER,
-        producer_max_batch_size=PRODUCER_BATCH,
         agent_supervisor=CrashingSupervisor,
         # Batches wait in the buffer: a few are enough to have the next at hand, and bound the memory.
         stream_buffer_maxsize=4,
