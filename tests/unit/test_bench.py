@@ -3,7 +3,7 @@ from collections import Counter
 from xml.etree import ElementTree as ET
 
 from bench import counts
-from bench.__main__ import fallen, ratio
+from bench.__main__ import FLOORS, fallen, ratio
 from bench.load import calls, even
 from bench.peers.counting import Counting
 from bench.report import BEGIN, END, chart, filled, table
@@ -57,8 +57,10 @@ def test_a_ratio_is_above_one_when_the_goal_is_met() -> None:
 
 def test_a_ratio_under_its_floor_and_a_wrong_count_of_our_own_fail_the_bench() -> None:
     peer = "worker over Faust with take(1000)"
-    assert fallen([{"what": peer, "by_cpu": 14.0}, {"what": OWN, "counts": "as the oracle"}]) == []
-    assert fallen([{"what": peer, "by_cpu": 13.9}]) == [f"below its floor of 14.0: {peer} 13.9"]
+    floor = FLOORS[peer]
+    assert fallen([{"what": peer, "by_cpu": floor}, {"what": OWN, "counts": "as the oracle"}]) == []
+    under = round(floor - 0.1, 2)
+    assert fallen([{"what": peer, "by_cpu": under}]) == [f"below its floor of {floor}: {peer} {under}"]
     assert fallen([{"what": OWN, "counts": "WRONG in 1 of 2 counts"}]) == [f"{OWN}: WRONG in 1 of 2 counts"]
 
 
