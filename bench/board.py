@@ -77,17 +77,18 @@ async def _exposition(pipeline: Pipeline, queues: int, events: int) -> list[Row]
             await looking
     samples = sum(1 for line in text.splitlines() if not line.startswith(b"#"))
     what = f"/metrics with {queues:,} queues, {samples:,} samples, {events:,} events/s"
+    health = f"/healthz meanwhile, {events:,} events/s"
     return [
         {"what": f"{what}, CPU", "goal": 0.25, "below": True, "measured": round(median(cpu), 3), "unit": "s"},
         {"what": f"{what}, until it came", "measured": round(median(took), 3), "unit": "s"},
         {
-            "what": f"/healthz meanwhile, {events:,} events/s, p99",
+            "what": f"{health}, p99",
             "goal": 0.1,
             "below": True,
             "measured": _p99(stalls),
             "unit": "s",
         },
-        {"what": f"/healthz meanwhile, {events:,} events/s, worst", "measured": round(max(stalls), 3), "unit": "s"},
+        {"what": f"{health}, worst", "measured": round(max(stalls), 3), "unit": "s"},
     ]
 
 
