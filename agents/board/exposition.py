@@ -21,6 +21,8 @@ class Family(NamedTuple):
 
 
 _known: Final[dict[tuple[tuple[str, ...], tuple[str, ...]], str]] = {}
+#: (name of a histogram, label values) -> what the lines of that series begin with
+_named: Final[dict[tuple[str, tuple[str, ...]], list[str]]] = {}
 
 
 def labels_of(names: tuple[str, ...], values: tuple[str, ...]) -> str:
@@ -29,9 +31,13 @@ def labels_of(names: tuple[str, ...], values: tuple[str, ...]) -> str:
     if found is None:
         if len(_known) >= MOST_SERIES:
             _known.clear()
-        pairs = (f'{name}="{_escaped(value)}"' for name, value in sorted(zip(names, values, strict=True)))
-        found = _known[names, values] = "{" + ",".join(pairs) + "}" if names else ""
+        found = _known[names, values] = _written(names, values)
     return found
+
+
+def _written(names: tuple[str, ...], values: tuple[str, ...]) -> str:
+    pairs = (f'{name}="{_escaped(value)}"' for name, value in sorted(zip(names, values, strict=True)))
+    return "{" + ",".join(pairs) + "}" if names else ""
 
 
 def counter(spec: MetricSpec, samples: Iterable[tuple[tuple[str, ...], float]]) -> Family:
@@ -51,9 +57,20 @@ def histogram_lines(
     spec: MetricSpec, values: tuple[str, ...], buckets: Sequence[tuple[str, float]], amount: float
 ) -> str:
     """Return the lines of one series of a histogram: (upper bound, count up to it) with +Inf last, and the sum."""
+    names = _named.get((spec.name, values))
+    if names is None:
+        if len(_named) >= MOST_SERIES:
+            _named.clear()
+        names = _named[spec.name, values] = _histogram_names(spec, values, [bound for bound, _ in buckets])
+    told = (*(upto for _, upto in buckets), buckets[-1][1], amount)
+    return "".join([f"{name} {value}\n" for name, value in zip(names, told, strict=True)])
+
+
+def _histogram_names(spec: MetricSpec, values: tuple[str, ...], bounds: Sequence[str]) -> list[str]:
+    """Return what each line of a histogram's series begins with."""
     names, labels = (*spec.labels, "le"), labels_of(spec.labels, values)
-    found = [f"{spec.name}_bucket{labels_of(names, (*values, bound))} {upto}\n" for bound, upto in buckets]
-    return "".join((*found, f"{spec.name}_count{labels} {buckets[-1][1]}\n", f"{spec.name}_sum{labels} {amount}\n"))
+    found = [f"{spec.name}_bucket{_written(names, (*values, bound))}" for bound in bounds]
+    return [*found, f"{spec.name}_count{labels}", f"{spec.name}_sum{labels}"]
 
 
 def text_of(family: Family, *, openmetrics: bool) -> str:

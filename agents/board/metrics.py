@@ -1,7 +1,10 @@
 """What Prometheus scrapes: the collector that fills the metrics of the catalogue."""
 
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
+from itertools import accumulate
 from typing import Any, Final
 
 from prometheus_client import ProcessCollector
@@ -66,14 +69,17 @@ def _gauge(name: str, samples: Iterable[tuple[tuple[str, ...], float | None]]) -
     return gauge(_SPECS[name], samples)
 
 
-def cumulative(counts: Iterable[tuple[int, int]], bounds_ms: Iterable[int]) -> list[tuple[str, float]]:
+def cumulative(counts: Iterable[tuple[int, int]], bounds_ms: tuple[int, ...]) -> list[tuple[str, float]]:
     """Return (upper bound in seconds, count up to it), +Inf last, from (bin, count)."""
-    left, seen, result = sorted(counts), 0, []
-    for bound in bounds_ms:
-        while left and EDGES[left[0][0]] <= bound:
-            seen += left.pop(0)[1]
-        result.append((str(bound / SECOND_MS), float(seen)))
-    return [*result, ("+Inf", float(seen + sum(count for _, count in left)))]
+    within = [0] * (len(bounds_ms) + 1)
+    for number, count in counts:
+        within[bisect_left(bounds_ms, EDGES[number])] += count
+    return [(bound, float(upto)) for bound, upto in zip(_bounds(bounds_ms), accumulate(within), strict=True)]
+
+
+@cache
+def _bounds(bounds_ms: tuple[int, ...]) -> list[str]:
+    return [*(str(bound / SECOND_MS) for bound in bounds_ms), "+Inf"]
 
 
 class _Counted:
