@@ -7,7 +7,8 @@ from typing import Any, Final
 import msgspec
 from redis import Redis
 
-from agents.store.keys import Keys, rows
+from agents.store.keys import Keys, numbers
+from agents.store.packed import merged_rows
 from bench.load import Message
 from streams.measures import Measure
 from tests import oracle
@@ -42,10 +43,11 @@ def of_callwatch(redis: Redis, partitions: int) -> Counts:
     """Return what the worker counted."""
     counts: Counts = Counter()
     for keys in (Keys(f"calls/{number}") for number in range(partitions)):
-        members = redis.smembers(keys.buckets)
-        for bucket in (int(member[1:]) for member in members if member[:1] == b"f"):
-            flat: list[Any] = [part for pair in redis.hgetall(keys.fine(bucket)).items() for part in pair]
-            for (queue, _), row in rows(flat).items():
+        members: Any = redis.smembers(keys.buckets)
+        for bucket in numbers(members, "f"):
+            loose: list[Any] = [part for pair in redis.hgetall(keys.bucket(f"f{bucket}")).items() for part in pair]
+            packed: Any = redis.get(keys.packed(f"f{bucket}"))
+            for (queue, _), row in merged_rows(loose, packed).items():
                 named = {(bucket, queue, name): row.get(measure, 0) for name, measure in MEASURES.items()}
                 counts.update({key: amount for key, amount in named.items() if amount})
     return counts

@@ -108,6 +108,10 @@ class InsistentStore:
         """Note a sign of life if ``base`` still is the head."""
         return await self._insist(partition, lambda: self._store.beat(partition, base, beat))
 
+    async def pack(self, partition: str, base: Head, names: Collection[str]) -> bool:
+        """Keep buckets in less room if ``base`` still is the head."""
+        return await self._insist(partition, lambda: self._store.pack(partition, base, names))
+
     async def close(self) -> None:
         """Let go of connections."""
         await self._store.close()

@@ -7,12 +7,13 @@ and asks the store for the others first. That is safe because only the owner of 
 from collections import defaultdict
 from collections.abc import Collection, Iterable
 from functools import lru_cache
+from itertools import islice, takewhile
 from typing import Final
 from zoneinfo import ZoneInfo
 
 import msgspec
 
-from agents.store import Beat, Commit, Delta, Loaded, Store
+from agents.store import Beat, Commit, Delta, Loaded, Store, bucket_names
 from streams.contact import Place
 from streams.measures import Row, add
 from streams.partition import Change
@@ -31,6 +32,13 @@ from streams.windows import (
 
 #: As many buckets of a kind are kept at hand.
 AT_HAND: Final = 128
+
+#: A bucket that has not changed for this long, by the watermark, will hardly change again: most come late within the
+#: settling time, and what is told of an interval comes while it lasts.
+CALM_MS: Final = 30 * MINUTE_MS
+
+#: As many buckets are packed at once.
+MOST_PACKED: Final = 2
 
 
 class Retention(msgspec.Struct, frozen=True):
@@ -62,6 +70,8 @@ class Ledger:
         #: day -> its intervals in the store, of days that have no row of their own yet
         self._open_days: defaultdict[int, set[int]] = defaultdict(set)
         self._note_days(loaded.intervals)
+        #: name of a bucket that is not packed -> the watermark at its last change; who changed last stands last
+        self._loose = dict.fromkeys(sorted(loaded.loose), loaded.watermark or 0)
 
     async def commit_of(self, store: Store, change: Change, offset: int, beat: Beat, stats: dict[str, int]) -> Commit:
         """Post ``change`` and the increments ``stats``; return what has to be committed for them."""
@@ -116,7 +126,25 @@ class Ledger:
             drop_settled=_over(self._stored_settled, (horizon - self._retention.settled_ms) // HOUR_MS),
         )
         self._forget(commit)
+        self._note_loose(commit, horizon)
         return commit
+
+    def calm(self, watermark: int) -> list[str]:
+        """Return the names of some buckets that are not packed and have not changed for long."""
+        found = takewhile(lambda name: self._loose[name] <= watermark - CALM_MS, self._loose)
+        return list(islice(found, MOST_PACKED))
+
+    def packed(self, names: Iterable[str]) -> None:
+        """Note that buckets are packed."""
+        for name in names:
+            del self._loose[name]
+
+    def _note_loose(self, commit: Commit, watermark: int) -> None:
+        for name in bucket_names(commit.fine, commit.intervals, commit.days, commit.settled):
+            self._loose.pop(name, None)
+            self._loose[name] = watermark
+        for name in bucket_names(commit.drop_fine, commit.drop_intervals, commit.drop_days, commit.drop_settled):
+            self._loose.pop(name, None)
 
     async def _fetch(self, store: Store, recent: Buckets, intervals: Buckets) -> None:
         """Have the rows at hand of all buckets that change."""

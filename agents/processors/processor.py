@@ -219,6 +219,18 @@ class Processor:
             elif not await self._store.beat(self.name, self._head, self._beat):
                 raise self._refused()
 
+    async def pack(self) -> None:
+        """Have buckets that no longer change take less room, unless there is something to count. Raise RefusedError."""
+        if self._lock.locked():
+            return
+        async with self._lock:
+            if self._is_no_ones:
+                return
+            names = self._ledger.calm(self._partition.watermark or 0)
+            if names and not await self._store.pack(self.name, self._head, names):
+                raise self._refused()
+            self._ledger.packed(names)
+
     async def _recall(self, times: list[int]) -> None:
         """Have the settled ids at hand that events of ``times`` may ask for."""
         settled = self._partition.settled

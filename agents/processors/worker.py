@@ -6,7 +6,9 @@ from collections.abc import Awaitable, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from pathlib import Path
+from random import sample
 from tempfile import gettempdir
+from time import monotonic
 from typing import Any, Final
 
 import structlog
@@ -27,6 +29,9 @@ TICK_S: Final = 1.0
 
 #: As many batches are under way at once: counted one after another, committed side by side.
 UNDER_WAY: Final = 4
+
+#: Of each tick as many seconds are for packing: some buckets, and only where nothing is to be counted.
+PACKING_S: Final = 0.05
 
 #: Between two looks at the topics themselves, in ticks.
 LOOK_TICKS: Final = 10
@@ -97,6 +102,7 @@ class Worker:
         topics = app.topic(*self._contract, schema=BatchSchema())
         app.agent(topics, name="callwatch.batches", concurrency=1)(self._take_all)
         app.task(self._tick_all)
+        app.task(self._pack_all)
         app.task(self._watch_topics)
 
     def take_up(self, assigned: set[TP]) -> None:
@@ -190,6 +196,15 @@ class Worker:
             await self._read_again(tp, processor)
         finally:
             under_way.discard(processor)
+
+    async def _pack_all(self) -> None:
+        """Have what no longer changes take less room, whosever's turn it is, for a part of the time at most."""
+        while not self.app.should_stop:
+            await asyncio.sleep(TICK_S)
+            end = monotonic() + PACKING_S
+            for tp, processor in sample(sorted(self.processors.items()), len(self.processors)):
+                if monotonic() < end:
+                    await self._guarded(tp, processor.pack())
 
     async def _watch_topics(self) -> None:
         watch = TopicWatch(self._contract, self._partitions_of)

@@ -16,6 +16,7 @@ from agents.store.api import (
     Snapshot,
     Store,
     StoreError,
+    bucket_names,
 )
 
 __all__ = [
@@ -31,4 +32,5 @@ __all__ = [
     "Snapshot",
     "Store",
     "StoreError",
+    "bucket_names",
 ]

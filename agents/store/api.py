@@ -5,7 +5,7 @@ to which offset Kafka's records are in it. A commit names the head it was worked
 the stored one, nothing at all is applied. So a commit is applied once or not at all, whoever repeats it.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from typing import NamedTuple, Protocol
 
 import msgspec
@@ -17,7 +17,7 @@ from streams.policy import Terms
 from streams.windows import Buckets
 
 #: The version of what the store holds. A store of another version is refused, not misread.
-SCHEMA = 2
+SCHEMA = 3
 
 
 class StoreError(Exception):
@@ -37,6 +37,14 @@ class Head(NamedTuple):
 
     offset: int
     token: str
+
+
+def bucket_names(
+    fine: Iterable[int] = (), intervals: Iterable[int] = (), days: Iterable[int] = (), settled: Iterable[int] = ()
+) -> list[str]:
+    """Return the names of buckets: f and the number of a fine one, i of an interval, d of a day, s of an hour's ids."""
+    kinds = (("f", fine), ("i", intervals), ("d", days), ("s", settled))
+    return [f"{kind}{number}" for kind, numbers in kinds for number in numbers]
 
 
 #: The head of a partition that nothing was ever committed to.
@@ -108,6 +116,8 @@ class Loaded(msgspec.Struct):
     intervals: set[int]
     settled: set[int]
     days: set[int]
+    #: the names of those buckets that are not packed
+    loose: set[str]
     #: messages that were committed and not yet known to be sent
     outbox: dict[str, bytes]
     #: what the visits were judged by; None before the first commit
@@ -163,6 +173,12 @@ class Store(Rows, Protocol):
 
     async def beat(self, partition: str, base: Head, beat: Beat) -> bool:
         """Note a sign of life if the stored head is ``base``; tell whether it is."""
+
+    async def pack(self, partition: str, base: Head, names: Collection[str]) -> bool:
+        """Keep the buckets of ``names`` in less room if the stored head is ``base``; tell whether it is.
+
+        What they hold stays as it is, and can be read and written as before.
+        """
 
     async def close(self) -> None:
         """Let go of connections."""

@@ -6,6 +6,7 @@ script may touch them together. Rows are MessagePack maps, measure -> amount; a 
 """
 
 from collections.abc import Iterable, Mapping
+from typing import Any, Final
 
 import msgspec
 
@@ -27,6 +28,10 @@ unpack_terms = msgspec.msgpack.Decoder(Terms).decode
 unpack_beat = msgspec.msgpack.Decoder(Beat).decode
 
 
+#: What the keys of a bucket say, by what its name begins with.
+_KINDS: Final = {"f": "fine", "i": "interval", "d": "day", "s": "settled"}
+
+
 class Keys:
     """The keys of one partition."""
 
@@ -44,26 +49,22 @@ class Keys:
         self.stats = self._tag + "stats"
         #: id -> message to send on
         self.outbox = self._tag + "outbox"
-        #: which buckets there are: f<number>, i<number>, d<day>, s<hour>
+        #: the names of all buckets there are; with a p before it that of one that is packed, beside what changed since
         self.buckets = self._tag + "buckets"
         #: the last commits, for the readers: base token, token, delta
         self.log = self._tag + "log"
 
-    def fine(self, number: int) -> str:
-        """Return the key of a fine bucket: place -> row."""
-        return f"{self._tag}fine:{number}"
+    def bucket(self, name: str) -> str:
+        """Return the key of a bucket: place -> row; for an hour of settled ids their digests, one after the other."""
+        return f"{self._tag}{_KINDS[name[0]]}:{name[1:]}"
 
-    def interval(self, number: int) -> str:
-        """Return the key of an interval: place -> row."""
-        return f"{self._tag}interval:{number}"
+    def both(self, name: str) -> tuple[tuple[str, str], tuple[str, str]]:
+        """Return where a bucket is to be read, and as what: what is not packed of it, and what is."""
+        return (self.bucket(name), "b" if name[0] == "s" else "h"), (self.packed(name), "b")
 
-    def day(self, number: int) -> str:
-        """Return the key of a day: place -> row."""
-        return f"{self._tag}day:{number}"
-
-    def settled(self, hour: int) -> str:
-        """Return the key of the digests of the ids settled in an hour."""
-        return f"{self._tag}settled:{hour}"
+    def packed(self, name: str) -> str:
+        """Return the key of what is packed of a bucket: rows, of which those under its other key are newer; digests."""
+        return f"{self._tag}packed:{name}"
 
 
 def field(place: Place) -> str:
@@ -85,7 +86,7 @@ def packed_rows(rows: Mapping[Place, object]) -> list[str | bytes]:
     return flat
 
 
-def pairs(flat: list[bytes]) -> Iterable[tuple[bytes, bytes]]:
+def pairs(flat: list[Any]) -> Iterable[tuple[Any, Any]]:
     """Return what Redis gives as one flat list as pairs."""
     return zip(flat[::2], flat[1::2], strict=True)
 
@@ -102,4 +103,10 @@ def totals(flat: list[bytes]) -> dict[Place, tuple[Row, Row]]:
 
 def numbers(members: Iterable[bytes], kind: str) -> set[int]:
     """Return the numbers of the buckets of one kind."""
-    return {int(member[1:]) for member in members if member[:1] == kind.encode()}
+    names = (member.removeprefix(b"p") for member in members)
+    return {int(name[1:]) for name in names if name[:1] == kind.encode()}
+
+
+def loose(members: Iterable[bytes]) -> set[str]:
+    """Return the names of the buckets of which there is something that is not packed."""
+    return {member.decode() for member in members if member[:1] != b"p"}

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import msgspec
 
-from agents.store.api import NOTHING, Beat, Changes, Commit, Delta, Head, Loaded, Snapshot
+from agents.store.api import NOTHING, Beat, Changes, Commit, Delta, Head, Loaded, Snapshot, bucket_names
 from streams.contact import Place
 from streams.measures import Row
 from streams.partition import Now
@@ -34,6 +34,8 @@ class _Stored(msgspec.Struct):
     settled: dict[int, bytes] = {}
     outbox: dict[str, bytes] = {}
     terms: Terms | None = None
+    #: the names of the buckets that have not changed since they were to be packed
+    packed: set[str] = set()
 
 
 class MemoryStore:
@@ -57,6 +59,7 @@ class MemoryStore:
             intervals=set(stored.intervals),
             settled=set(stored.settled),
             days=set(stored.days),
+            loose=set(bucket_names(stored.fine, stored.intervals, stored.days, stored.settled)) - stored.packed,
             outbox=dict(stored.outbox),
             terms=stored.terms,
         )
@@ -91,6 +94,7 @@ class MemoryStore:
         _replace(stored.open, commit.open)
         _replace(stored.now, delta.now)
         stored.stats.update(delta.stats)
+        stored.packed.difference_update(bucket_names(commit.fine, commit.intervals, commit.days, commit.settled))
         for hour, digests in commit.settled.items():
             stored.settled[hour] = stored.settled.get(hour, b"") + digests
         for name, message in commit.sent.items():
@@ -111,6 +115,14 @@ class MemoryStore:
         if stored.head != base:
             return False
         stored.beat = beat
+        return True
+
+    async def pack(self, partition: str, base: Head, names: Collection[str]) -> bool:
+        """Take note of it, and keep all as it is, if ``base`` still is the head."""
+        stored = self._stored.setdefault(partition, _Stored())
+        if stored.head != base:
+            return False
+        stored.packed.update(names)
         return True
 
     async def partitions(self) -> list[str]:

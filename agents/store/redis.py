@@ -4,7 +4,7 @@ docs/adr/0002-one-commit.md says why. Redis, Redis Cluster and Valkey serve alik
 touches are named in its keys and share one slot.
 """
 
-from collections.abc import AsyncIterator, Collection, Iterable, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
 from secrets import token_hex
 from typing import Any, Final
@@ -28,8 +28,12 @@ from agents.store.api import (
     SchemaMismatchError,
     Snapshot,
     StoreError,
+    bucket_names,
 )
+from agents.store.packed import merged_digests, merged_rows, packed_anew
 from agents.store.scripts import CHUNK, COMMIT, READ, TAKE_AWAY, Script
+from streams.contact import Place
+from streams.measures import Row
 from streams.windows import Buckets
 
 #: A commit answers within this, or is taken for failed and tried again.
@@ -76,7 +80,7 @@ class RedisStore:
         return await self._client.eval(source, len(keys), *keys, *arguments)
 
     async def _read(self, wanted: list[tuple[str, str]]) -> list[Any]:
-        """Return hashes (h), sets (s) and a stream's newest entry (x), all as of one moment."""
+        """Return hashes (h), sets (s), strings (b) and a stream's newest entry (x), all as of one moment."""
         names = [key for key, _ in wanted]
         found: list[Any] = await self._run(self._read_script, READ, names, [kind for _, kind in wanted])
         return found
@@ -100,7 +104,7 @@ class RedisStore:
                     (head,) = await self._read([(k.Keys(partition).head, "h")])
                     _check_schema(dict(k.pairs(head)), partition)
                 if writes:
-                    await self._client.mget([keys.settled(0)])
+                    await self._client.mget([keys.bucket("s0")])
                     # What a user without the rights began is torn; it must not keep the next from trying.
                     await self._client.unlink(keys.head)
                     await self._run(self._commit, COMMIT, *_all_writes(keys))
@@ -129,10 +133,8 @@ class RedisStore:
             return False
         _check_schema(fields, partition)
         names = [keys.head, keys.open, keys.now, keys.totals, keys.stats, keys.outbox, keys.buckets, keys.log]
-        names += [keys.fine(number) for number in k.numbers(buckets, "f")]
-        names += [keys.interval(number) for number in k.numbers(buckets, "i")]
-        names += [keys.day(number) for number in k.numbers(buckets, "d")]
-        names += [keys.settled(number) for number in k.numbers(buckets, "s")]
+        known = {member.decode() for member in buckets}
+        names += [keys.packed(name[1:]) if name[0] == "p" else keys.bucket(name) for name in known]
         return bool(await self._client.eval(TAKE_AWAY, len(names), *names))
 
     async def _load(self, keys: k.Keys, partition: str) -> Loaded:
@@ -154,35 +156,37 @@ class RedisStore:
             intervals=k.numbers(buckets, "i"),
             settled=k.numbers(buckets, "s"),
             days=k.numbers(buckets, "d"),
+            loose=k.loose(buckets),
             outbox={name.decode(): message for name, message in k.pairs(outbox)},
             terms=k.unpack_terms(fields[b"terms"]) if b"terms" in fields else None,
         )
 
     async def rows(self, partition: str, fine: Collection[int], intervals: Collection[int]) -> tuple[Buckets, Buckets]:
         """Return single buckets."""
-        keys = k.Keys(partition)
-        found = await self._hashes([*map(keys.fine, fine), *map(keys.interval, intervals)])
+        found = await self._rows(partition, bucket_names(fine, intervals))
         return _buckets(fine, found), _buckets(intervals, found[len(fine) :])
 
     async def day_rows(self, partition: str, days: Collection[int]) -> Buckets:
         """Return single days."""
-        return _buckets(days, await self._hashes([*map(k.Keys(partition).day, days)]))
+        return _buckets(days, await self._rows(partition, bucket_names(days=days)))
 
-    async def _hashes(self, names: list[str]) -> list[Any]:
-        found: list[Any] = []
+    async def _rows(self, partition: str, names: list[str]) -> list[dict[Place, Row]]:
+        keys, found = k.Keys(partition), list[Any]()
+        wanted = [both for name in names for both in keys.both(name)]
         async with _errors():
-            for start in range(0, len(names), CHUNK):
-                found += await self._read([(name, "h") for name in names[start : start + CHUNK]])
-        return found
+            for start in range(0, len(wanted), CHUNK):
+                found += await self._read(wanted[start : start + CHUNK])
+        return [merged_rows(*both) for both in k.pairs(found)]
 
     async def settled(self, partition: str, hours: Collection[int]) -> dict[int, bytes]:
         """Return digests by hour."""
         keys = k.Keys(partition)
         if not hours:
             return {}
+        wanted = [both for name in bucket_names(settled=hours) for both in keys.both(name)]
         async with _errors():
-            found = await self._client.mget([keys.settled(hour) for hour in hours])
-        return {hour: digests or b"" for hour, digests in zip(hours, found, strict=True)}
+            found = await self._read(wanted)
+        return {hour: merged_digests(*both) for hour, both in zip(hours, k.pairs(found), strict=True)}
 
     async def commit(self, partition: str, base: Head, commit: Commit) -> Head | None:
         """Apply ``commit`` if ``base`` still is the head."""
@@ -205,6 +209,21 @@ class RedisStore:
         async with _errors():
             return bool(await self._run(self._commit, COMMIT, list(script.keys), script.arguments))
 
+    async def pack(self, partition: str, base: Head, names: Collection[str]) -> bool:
+        """Keep buckets in less room if ``base`` still is the head."""
+        keys, script = k.Keys(partition), Script(base, k.Keys(partition).head)
+        async with _errors():
+            found = await self._read([both for name in names for both in keys.both(name)])
+            script.do("SADD", keys.buckets, [f"p{name}" for name in names])
+            for name, (loose, packed) in zip(names, k.pairs(found), strict=True):
+                anew = packed_anew(name, loose, packed)
+                script.touch("UNLINK", keys.packed(name))
+                # In place of SET: a right that a worker needs anyway.
+                script.do("APPEND", keys.packed(name), [anew])
+                script.touch("UNLINK", keys.bucket(name))
+            script.do("SREM", keys.buckets, list(names))
+            return bool(await self._run(self._commit, COMMIT, list(script.keys), script.arguments))
+
     async def partitions(self) -> list[str]:
         """Return all names, sorted."""
         async with _errors():
@@ -214,14 +233,14 @@ class RedisStore:
         """Return what a reader starts from."""
         keys = k.Keys(partition)
         wanted = [(keys.head, "h"), (keys.now, "h"), (keys.totals, "h"), (keys.stats, "h"), (keys.log, "x")]
-        wanted += [(keys.fine(number), "h") for number in fine]
-        wanted += [(keys.interval(number), "h") for number in intervals]
+        wanted += [both for name in bucket_names(fine, intervals) for both in keys.both(name)]
         async with _errors():
-            head, now, totals, stats, log, *buckets = await self._read(wanted)
+            head, now, totals, stats, log, *found = await self._read(wanted)
         fields = dict(k.pairs(head))
         _check_schema(fields, partition)
         if _is_torn(fields):
             raise StoreError(f"Redis has applied half of a commit of {partition}: its worker counts it anew from Kafka")
+        buckets = [merged_rows(*both) for both in k.pairs(found)]
         return Snapshot(
             cursor=f"{log[0][0].decode() if log else '0-0'} {_head(fields).token}",
             beat=_beat(fields),
@@ -284,9 +303,9 @@ def _all_writes(keys: k.Keys) -> tuple[list[str], list[Any]]:
     script.do("HDEL", keys.open, ["name"])
     script.do("SADD", keys.buckets, ["s0"])
     script.do("SREM", keys.buckets, ["s0"])
-    script.do("APPEND", keys.settled(0), ["digests"])
+    script.do("APPEND", keys.bucket("s0"), ["digests"])
     script.do("XADD", keys.log, ["*", "base", ""])
-    script.touch("UNLINK", keys.settled(0))
+    script.touch("UNLINK", keys.bucket("s0"))
     script.touch("UNLINK", keys.log)
     return list(script.keys), script.arguments
 
@@ -322,31 +341,23 @@ def _flat(fields: Mapping[str, int] | Mapping[str, bytes]) -> list[str | bytes |
 
 
 def _write_buckets(script: Script, keys: k.Keys, commit: Commit) -> None:
-    for number, places in commit.fine.items():
-        script.do("HSET", keys.fine(number), k.packed_rows(places))
-    for number, places in commit.intervals.items():
-        script.do("HSET", keys.interval(number), k.packed_rows(places))
-    for number, places in commit.days.items():
-        script.do("HSET", keys.day(number), k.packed_rows(places))
-    for hour, digests in commit.settled.items():
-        script.do("APPEND", keys.settled(hour), [digests])
-    script.do("SADD", keys.buckets, _names(f=commit.fine, i=commit.intervals, d=commit.days, s=commit.settled))
-    dropped = [keys.fine(number) for number in commit.drop_fine]
-    dropped += [keys.interval(number) for number in commit.drop_intervals]
-    dropped += [keys.day(number) for number in commit.drop_days]
-    dropped += [keys.settled(hour) for hour in commit.drop_settled]
-    for key in dropped:
-        script.touch("UNLINK", key)
-    gone = _names(f=commit.drop_fine, i=commit.drop_intervals, d=commit.drop_days, s=commit.drop_settled)
-    script.do("SREM", keys.buckets, gone)
+    # What there is of a bucket can be told from its name at any moment, should the rest of the commit be torn off.
+    hours, written = bucket_names(settled=commit.settled), (commit.fine, commit.intervals, commit.days)
+    names = bucket_names(*written)
+    script.do("SADD", keys.buckets, [*names, *hours])
+    for name, rows in zip(names, (rows for buckets in written for rows in buckets.values()), strict=True):
+        script.do("HSET", keys.bucket(name), k.packed_rows(rows))
+    for name, digests in zip(hours, commit.settled.values(), strict=True):
+        script.do("APPEND", keys.bucket(name), [digests])
+    dropped = bucket_names(commit.drop_fine, commit.drop_intervals, commit.drop_days, commit.drop_settled)
+    for name in dropped:
+        script.touch("UNLINK", keys.bucket(name))
+        script.touch("UNLINK", keys.packed(name))
+    script.do("SREM", keys.buckets, [member for name in dropped for member in (name, f"p{name}")])
 
 
-def _names(**numbers: Iterable[int]) -> list[str]:
-    return [f"{kind}{number}" for kind, found in numbers.items() for number in found]
-
-
-def _buckets(numbers: Collection[int], found: list[list[bytes]]) -> Buckets:
-    return {number: k.rows(flat) for number, flat in zip(numbers, found, strict=False) if flat}
+def _buckets(numbers: Collection[int], found: list[dict[Place, Row]]) -> Buckets:
+    return {number: rows for number, rows in zip(numbers, found, strict=False) if rows}
 
 
 def _head(fields: dict[bytes, bytes]) -> Head:

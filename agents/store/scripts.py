@@ -43,13 +43,14 @@ for at = #KEYS, 1, -1 do redis.call('UNLINK', KEYS[at]) end
 return 1
 """
 
-#: Reads hashes, and with ARGV[1] the newest id of the log, as of one moment.
+#: Reads hashes (h), sets (s), strings (b, by MGET as elsewhere) and the newest entry of a stream, as of one moment.
 READ: Final = """
 local found = {}
 for at, key in ipairs(KEYS) do
   local kind = string.sub(ARGV[at], 1, 1)
   if kind == 'h' then found[at] = redis.call('HGETALL', key)
   elseif kind == 's' then found[at] = redis.call('SMEMBERS', key)
+  elseif kind == 'b' then found[at] = redis.call('MGET', key)[1]
   else found[at] = redis.call('XREVRANGE', key, '+', '-', 'COUNT', 1) end
 end
 return found

@@ -18,7 +18,10 @@ pytestmark = pytest.mark.integration
 
 #: What is lost: all open contacts of it are there, or none is.
 LOST = commit_of(
-    9, opened={f"lost{n}": b"z" * 50 for n in range(20)}, rows={100: {SALES: {1: 7}}}, now={"lost0": ("a", "voice", 1)}
+    9,
+    opened={f"lost{n}": b"z" * 50 for n in range(20)},
+    rows={100: {SALES: {1: 7}}, 7_000: {SALES: {1: 7}}},
+    now={"lost0": ("a", "voice", 1)},
 )
 OTHER = "chats/1"
 
@@ -94,6 +97,7 @@ async def test_a_commit_that_lost_its_end_is_whole_or_nothing_after_two_restarts
         lost_names = {name for name in names if name.startswith("lost")}
         if is_torn:
             assert (at, opened, fine, intervals, now, settled) == (NOTHING, {}, {}, {}, {}, set())
+            assert node.do("KEYS", "callwatch:{calls/0}:*") == [], "what no name tells of would never be taken away"
         elif again:
             assert isinstance(at, Head)
             assert (at.offset, names, lost_names, fine) == (8, {"c1"}, set(), {100: FULL.fine[100]})
@@ -119,3 +123,27 @@ async def test_what_is_torn_takes_no_commit_and_no_sign_of_life_and_is_not_shown
         assert await store.commit(CALLS, NOTHING, LOST) is not None
     finally:
         await store.close()
+
+
+@pytest.mark.parametrize("again", [True, False])
+async def test_a_packing_that_lost_its_end_leaves_all_as_it_was_or_is_torn(node: RedisNode, *, again: bool) -> None:
+    head = await commit(node, FULL)
+    before = file_of(node).read_bytes()
+    store = RedisStore(node.url)
+    assert await store.pack(CALLS, head, ["f100", "i1", "d20000", "s5"])
+    await store.close()
+    whole = file_of(node).read_bytes()
+    length = len(whole) - len(before)
+    torn = 0
+    for lost in sorted({*range(1, length, length // 12), length}):
+        node.kill()
+        file_of(node).write_bytes(whole)
+        node.start()
+        is_torn, _, opened, fine, intervals, _, settled = await shown_after(node, lost, again=again)
+        torn += bool(is_torn)
+        found = (opened, fine, intervals, settled)
+        contacts = {"c1"} if again else {"c1", "c2"}
+        opened_then = {name: FULL.open[name] for name in contacts}
+        assert not is_torn or node.do("KEYS", "callwatch:{calls/0}:*") == []
+        assert found == (({}, {}, {}, set()) if is_torn else (opened_then, FULL.fine, FULL.intervals, {5}))
+    assert torn > 3

@@ -4,7 +4,7 @@ import random
 from collections.abc import Collection
 from typing import Final
 
-from agents.processors.ledger import AT_HAND, Ledger, Retention
+from agents.processors.ledger import AT_HAND, CALM_MS, MOST_PACKED, Ledger, Retention
 from agents.store import NOTHING, Beat, Head
 from agents.store.memory import MemoryStore
 from streams.contact import Place
@@ -17,6 +17,7 @@ RETENTION: Final = Retention(2 * HOUR_MS, 35 * DAY_MS, 7 * DAY_MS)
 BEAT: Final = Beat(0, 0, 0, START)
 CARE: Final[Place] = ("care", "chat")
 NOW: Final = START // 10_000
+HOUR: Final = START // HOUR_MS
 
 
 class Asked(MemoryStore):
@@ -174,3 +175,41 @@ async def test_rows_are_right_whatever_is_at_hand_and_whoever_owns_them() -> Non
     summed = coarse(fine)
     assert intervals == summed
     assert (await store.load(NAME)).totals == totals.rows
+
+
+async def test_a_bucket_is_calm_once_it_has_not_changed_for_long() -> None:
+    store = MemoryStore()
+    ledger = await ledger_of(store)
+    await commit(store, ledger, change_of({NOW: {SALES: {1: 2}}}))
+    assert ledger.calm(START + CALM_MS - 1) == []
+    assert ledger.calm(START + CALM_MS) == [f"f{NOW}", f"i{NOW // 90}"]
+    await commit(store, ledger, change_of({NOW: {SALES: {1: 1}}}, START + 1_000))
+    assert ledger.calm(START + CALM_MS) == []
+
+
+async def test_what_was_packed_is_not_packed_again_until_it_changes() -> None:
+    store = MemoryStore()
+    ledger = await ledger_of(store)
+    await commit(store, ledger, change_of({NOW: {SALES: {1: 2}}}))
+    ledger.packed([f"f{NOW}"])
+    assert ledger.calm(START + CALM_MS) == [f"i{NOW // 90}"]
+    await commit(store, ledger, change_of({NOW: {SALES: {1: 2}}}))
+    assert ledger.calm(START + CALM_MS) == [f"f{NOW}", f"i{NOW // 90}"]
+
+
+async def test_another_owner_packs_what_the_one_before_has_not() -> None:
+    store = MemoryStore()
+    ledger = await ledger_of(store)
+    head = await commit(store, ledger, Change(watermark=START, settled={HOUR: [b"12345678"], HOUR + 1: [b"12345678"]}))
+    assert await store.pack(NAME, head, [f"s{HOUR}"])
+    assert (await ledger_of(store)).calm(START + CALM_MS) == [f"s{HOUR + 1}"]
+
+
+async def test_only_some_buckets_are_packed_at_once_and_none_that_is_gone() -> None:
+    store = MemoryStore()
+    ledger = await ledger_of(store)
+    hours = {HOUR + number: [b"12345678"] for number in range(MOST_PACKED + 1)}
+    await commit(store, ledger, Change(watermark=START, settled=hours))
+    assert ledger.calm(START + CALM_MS) == [f"s{HOUR}", f"s{HOUR + 1}"]
+    await commit(store, ledger, change_of({}, START + 8 * DAY_MS))
+    assert ledger.calm(START + 9 * DAY_MS) == []

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from agents.processors.insistence import RevokedError
+from agents.processors.ledger import CALM_MS
 from agents.processors.processor import Context, Processor, RefusedError
 from agents.store import Beat, Commit, Head, Loaded, StoreError
 from agents.store.memory import MemoryStore
@@ -76,6 +77,10 @@ class ShakyStore(MemoryStore):
         head: Head | None = await self._shaken(super().commit(partition, base, commit))
         return head
 
+    async def pack(self, partition: str, base: Head, names: Collection[str]) -> bool:
+        done: bool = await self._shaken(super().pack(partition, base, names))
+        return done
+
     async def beat(self, partition: str, base: Head, beat: Beat) -> bool:
         noted: bool = await self._shaken(super().beat(partition, base, beat))
         return noted
@@ -106,6 +111,7 @@ async def read_on(store: MemoryStore, office: Office, records: list[FakeRecord],
     start = await counting.load(bounds(0, len(records)))
     for first in range(start, len(records), size):
         await counting.process(records[first : first + size], len(records))
+        await counting.pack()
 
 
 async def test_a_call_counts_in_its_buckets(steady: Clock) -> None:
@@ -156,6 +162,22 @@ async def test_a_second_owner_is_refused_and_counts_right_after_loading() -> Non
     await read_on(alone, Office(), records, 100)
     assert await counted(store) == await counted(alone)
     assert (await store.load(NAME)).stats["refused"] == 1
+
+
+async def test_what_has_been_calm_for_long_is_packed_and_a_second_owner_packs_nothing() -> None:
+    store, office = MemoryStore(), Office()
+    zombie = await processor_of(context_of(store, office))
+    await zombie.process(call(0, "c1", 0), 6)
+    await zombie.pack()
+    assert f"f{START // 10_000}" in (await store.load(NAME)).loose
+    owner = await processor_of(context_of(store, office))
+    await owner.process(call(3, "c2", 2 * CALM_MS), 6)
+    while f"f{START // 10_000}" in (await store.load(NAME)).loose:
+        await owner.pack()
+    assert f"f{(START + 2 * CALM_MS) // 10_000}" in (await store.load(NAME)).loose
+    zombie._partition.advance(START + 3 * CALM_MS)  # as the clock would
+    with pytest.raises(RefusedError):
+        await zombie.pack()
 
 
 async def test_a_batch_that_waits_while_the_store_is_loaded_anew_is_dropped() -> None:
