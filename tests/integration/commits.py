@@ -65,6 +65,16 @@ async def committed(store: AnyStore, commit: Commit, base: Head = NOTHING, parti
     return head
 
 
+async def everything(store: AnyStore, partition: str = CALLS) -> tuple[object, ...]:
+    """Return all that a store holds of a partition."""
+    loaded = await store.load(partition)
+    rows = await store.rows(partition, sorted(loaded.fine), sorted(loaded.intervals))
+    settled = await store.settled(partition, sorted(loaded.settled))
+    days = await store.day_rows(partition, sorted(loaded.days))
+    snapshot = await store.snapshot(partition, sorted(loaded.fine), sorted(loaded.intervals))
+    return loaded, rows, days, settled, snapshot
+
+
 class Follower:
     """A reader that takes one snapshot and from then on changes alone."""
 
