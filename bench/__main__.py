@@ -18,7 +18,7 @@ from typing import Any, Final
 import msgspec
 
 from agents.app import version
-from bench import board, latency, throughput, workers
+from bench import board, latency, retention, throughput, workers
 from bench.machine import SERVERS_CORE, pin
 from bench.peers.environment import PACKAGES
 from tests.harness.jars import kafka_version
@@ -48,10 +48,11 @@ class Size(msgspec.Struct, frozen=True):
     open_contacts: int = 100_000
     wallboards: int = 500
     queues: int = 1_000
+    smaller: int = retention.SMALLER
 
 
 SIZES: Final = {
-    "--quick": Size(events=30_000, rounds=1, outage=0.005, open_contacts=5_000, wallboards=50, queues=100),
+    "--quick": Size(events=30_000, rounds=1, outage=0.005, open_contacts=5_000, wallboards=50, queues=100, smaller=200),
     "": Size(),
     "--full": Size(outage=1.0, open_contacts=1_000_000),
 }
@@ -99,7 +100,8 @@ class Bench:
 
     def memory(self) -> list[Row]:
         """Return the rows of memory."""
-        return workers.memory(*self._edge, min(self._size.open_contacts, 100_000))
+        of_worker = workers.memory(*self._edge, min(self._size.open_contacts, 100_000))
+        return of_worker + retention.redis_full(*self._edge, self._size.smaller)
 
     def growth(self) -> list[Row]:
         """Return the rows of growth."""

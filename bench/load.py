@@ -8,7 +8,7 @@ from time import time
 
 import msgspec
 
-from agents.sources.callcenter import scaled
+from agents.sources.callcenter import CallCenter, scaled
 from agents.sources.demo import demo
 from agents.sources.sender import connect
 from agents.sources.simulator import simulate
@@ -21,12 +21,12 @@ class Message(msgspec.Struct):
     value: bytes
 
 
-def calls(events: int, contacts_per_second: float) -> list[Message]:
-    """Return that many events of contacts, the last of which happens about now."""
+def calls(events: int, contacts_per_second: float, center: CallCenter | None = None) -> list[Message]:
+    """Return that many events of contacts, of the demo unless another is given, the last about now."""
     encode = msgspec.json.encode
     made: list[Message] = []
     seconds = events / (contacts_per_second * 4)
-    for _, event in simulate(scaled(demo(), contacts_per_second), 1, int((time() - seconds) * 1000)):
+    for _, event in simulate(scaled(center or demo(), contacts_per_second), 1, int((time() - seconds) * 1000)):
         if event["type"].startswith("contact."):
             made.append(Message(event["contact_id"].encode(), encode(event)))
             if len(made) == events:

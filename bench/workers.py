@@ -1,19 +1,15 @@
 """What one worker and two workers do with a backlog: catching up, starting, growing, and the memory they take."""
 
 import sys
-from math import exp
 from pathlib import Path
 from statistics import median
 from typing import Any, Final
 
 from redis import Redis
 
-from agents.sources.demo import demo
-from agents.store.keys import Keys
 from bench.load import calls, even
 from bench.machine import SERVERS_CORE, WORKER_CORE, resident_mib
 from bench.throughput import PARTITIONS, Backlog, Rate, backlog, offsets, own, pipeline_of
-from streams.partition import DIGEST_BYTES
 from tests.harness.kafka import KafkaCluster
 from tests.harness.pipeline import wait_until
 from tests.harness.redis import RedisServer
@@ -24,14 +20,6 @@ OUTAGE_S: Final = 3_600
 EVENTS_PER_SECOND: Final = 2_000
 #: A contact of the simulator has about as many events.
 EVENTS_A_CONTACT: Final = 5.3
-#: What is kept at most: 10 s buckets, intervals and settled ids, from the settings' defaults.
-INTERVALS_KEPT: Final = 35 * 24 * 4
-FINE_KEPT: Final = 720
-REMEMBERED_S: Final = 7 * 24 * 3_600
-FINE_S: Final = 10
-QUEUES_FULL: Final = 1_000
-EVENTS_FULL: Final = 1_000
-ROWS_EVENTS: Final = 60_000
 
 
 def two_workers(kafka: KafkaCluster, redis: RedisServer, directory: Path, events: int, rounds: int) -> list[Row]:
@@ -89,16 +77,11 @@ def growth(kafka: KafkaCluster, redis: RedisServer, directory: Path, events: int
 
 
 def memory(kafka: KafkaCluster, redis: RedisServer, directory: Path, open_contacts: int) -> list[Row]:
-    """Return the memory of a worker with so many open contacts, and of Redis with all retention full."""
+    """Return the memory of a worker with so many open contacts."""
     messages = list(even(3 * open_contacts, 1_000, open_contacts, 1_000))
     mib = _counted(kafka, redis, directory, backlog(kafka, "bench-memory", messages))
     what = f"worker with {open_contacts:,} open contacts"
-    own_row = {"what": what, "goal": 300, "below": True, "measured": round(mib), "unit": "MiB"}
-    # As many contacts in a row of queue, partition and interval as there are with 1,000 queues at 1,000 events/s: how
-    # long a row is depends on how many bins of its histograms are taken.
-    rate = EVENTS_FULL / EVENTS_A_CONTACT * len(demo().queues) / QUEUES_FULL
-    _counted(kafka, redis, directory, backlog(kafka, "bench-rows", calls(ROWS_EVENTS, rate)))
-    return [own_row, *_redis_full(Redis.from_url(redis.url))]
+    return [{"what": what, "goal": 300, "below": True, "measured": round(mib), "unit": "MiB"}]
 
 
 def _counted(kafka: KafkaCluster, redis: RedisServer, directory: Path, load: Backlog) -> float:
@@ -113,41 +96,3 @@ def _counted(kafka: KafkaCluster, redis: RedisServer, directory: Path, load: Bac
         return resident_mib(worker.pid)
     finally:
         pipeline.stop()
-
-
-def _redis_full(client: Redis) -> list[Row]:
-    """Return what Redis would hold for 1,000 queues at 1,000 events/s with all retention full.
-
-    Bytes for each entry are measured, each with its share of its key; entries are worked out: every interval has a row
-    for each queue and partition, a fine bucket has one where at least one of its events falls (events / rows in the
-    exponent), and there is an id for every contact of 7 days.
-    """
-    taken = {"fine": 0, "interval": 0, "settled": 0}
-    entries = dict.fromkeys(taken, 0)
-    for number in range(PARTITIONS):
-        prefix = Keys(f"calls/{number}").head.removesuffix("head")
-        for key in client.scan_iter(f"{prefix}*", count=1_000):
-            kind = bytes(key).decode().removeprefix(prefix).split(":")[0]
-            if kind in taken:
-                taken[kind] += int(client.memory_usage(key, samples=0) or 0)
-                entries[kind] += _entries(client, key)
-    each = {kind: taken[kind] / max(entries[kind], 1) for kind in taken}
-    places = QUEUES_FULL * PARTITIONS
-    wanted = {
-        "fine": FINE_KEPT * places * (1 - exp(-EVENTS_FULL * FINE_S / places)),
-        "interval": INTERVALS_KEPT * places,
-        "settled": EVENTS_FULL / EVENTS_A_CONTACT * REMEMBERED_S,
-    }
-    total = sum(wanted[kind] * each[kind] for kind in each)
-    what = f"Redis, {QUEUES_FULL:,} queues at {EVENTS_FULL:,} events/s, all retention full, extrapolated"
-    rows: list[Row] = [{"what": what, "goal": 1_024, "below": True, "measured": round(total / 2**20), "unit": "MiB"}]
-    for kind, size in each.items():
-        what = f"of it {kind}: {wanted[kind]:,.0f} entries of {size:.1f} bytes"
-        rows.append({"what": what, "measured": round(wanted[kind] * size / 2**20), "unit": "MiB"})
-    return rows
-
-
-def _entries(client: Redis, key: bytes) -> int:
-    if client.type(key) == b"hash":
-        return int(client.hlen(key))
-    return int(client.strlen(key)) // DIGEST_BYTES

@@ -38,7 +38,7 @@ AT_HAND: Final = 128
 CALM_MS: Final = 30 * MINUTE_MS
 
 #: As many buckets are packed at once.
-MOST_PACKED: Final = 2
+MOST_PACKED: Final = 4
 
 
 class Retention(msgspec.Struct, frozen=True):

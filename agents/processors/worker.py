@@ -31,7 +31,7 @@ TICK_S: Final = 1.0
 UNDER_WAY: Final = 4
 
 #: Of each tick as many seconds are for packing: some buckets, and only where nothing is to be counted.
-PACKING_S: Final = 0.05
+PACKING_S: Final = 0.1
 
 #: Between two looks at the topics themselves, in ticks.
 LOOK_TICKS: Final = 10

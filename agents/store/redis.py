@@ -4,6 +4,7 @@ docs/adr/0002-one-commit.md says why. Redis, Redis Cluster and Valkey serve alik
 touches are named in its keys and share one slot.
 """
 
+from asyncio import to_thread
 from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
 from secrets import token_hex
@@ -216,7 +217,8 @@ class RedisStore:
             found = await self._read([both for name in names for both in keys.both(name)])
             script.do("SADD", keys.buckets, [f"p{name}" for name in names])
             for name, (loose, packed) in zip(names, k.pairs(found), strict=True):
-                anew = packed_anew(name, loose, packed)
+                # Some 100 ms for a large bucket, in which others go on.
+                anew = await to_thread(packed_anew, name, loose, packed)
                 script.touch("UNLINK", keys.packed(name))
                 # In place of SET: a right that a worker needs anyway.
                 script.do("APPEND", keys.packed(name), [anew])
