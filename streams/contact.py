@@ -347,10 +347,16 @@ def expiry(walk: Walk, longest_ms: int) -> Step:
 
 def facts(steps: Iterable[Step]) -> tuple[Walk, list[Fact]]:
     """Walk a contact's events from the start; return where it stands and the facts, taken-back ones left out."""
+    walk, noted = walked(steps)
+    return walk, difference(noted, ())
+
+
+def walked(steps: Iterable[Step]) -> tuple[Walk, list[Fact]]:
+    """Walk a contact's events from the start; return where it stands and all that was noted on the way."""
     walk, noted = Walk(), list[Fact]()
     for step in sorted(steps):
         advance(walk, step, noted)
-    return walk, difference(noted, ())
+    return walk, noted
 
 
 def difference(after: Iterable[Fact], before: Iterable[Fact]) -> list[Fact]:

@@ -6,7 +6,7 @@ from typing import Any, Final
 import msgspec
 from msgspec import UNSET
 
-from streams.contact import LOST, WAITING, Fact, Place, Step, Walk, advance, facts
+from streams.contact import LOST, WAITING, Fact, Place, Step, Walk, advance, facts, walked
 from streams.kinds import BOT_SENT, RESOLVED, Kind
 from streams.names import Names
 from streams.summary import Summary, summary_of
@@ -167,7 +167,7 @@ def unpack(data: bytes) -> Contact:
     packed = _decode(data)
     contact = Contact(packed.seen, packed.keep_until)
     contact.steps = {step[2]: step for step in packed.steps}
-    walk, _ = facts(packed.steps)
+    walk, _ = walked(packed.steps)
     if packed.lost_at:
         advance(walk, (packed.lost_at, Kind.EXPIRED, "", "", "", ""), [])
     contact.walk, contact.born, contact.customer = walk, packed.born, packed.customer
