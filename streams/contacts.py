@@ -303,14 +303,15 @@ class ContactPartition(Partition):
         if noted:
             self._note(noted)
             self._touched[contact_id] = contact
-        if contact.walk.state is not WAITING and self._due(contact) <= watermark:
+        due = NEVER if contact.walk.state is WAITING else self._due(contact)
+        if due <= watermark:
             if contact.walk.ended is None or contact_id in self._touched:
                 self._tell(contact_id, contact, over=True)
             del self.contacts[contact_id]
             self._touched.pop(contact_id, None)
             if contact.shown is not None:
                 self._change.now[contact_id] = None
-            self._settle(contact_id)
+            self._settle(contact_id, due)
             self._settled_now += 1
         else:
             self._show(contact_id, contact)

@@ -199,7 +199,7 @@ class FeedbackPartition(Partition):
 
     def _on_watermark(self, watermark: int) -> None:
         while self._timers and self._timers[0][0] <= watermark and self._settled_now < MOST_SETTLED:
-            _, name = heappop(self._timers)
+            due, name = heappop(self._timers)
             del self.scores[name]
-            self._settle(name)
+            self._settle(name, due)
             self._settled_now += 1

@@ -74,7 +74,7 @@ def digest(name: str) -> bytes:
 
 
 class Settled:
-    """The settled ids, by the hour of the watermark that they were settled in.
+    """The settled ids, by the hour in which they were over, as the watermark tells time.
 
     They are asked for only when an event comes more than the settling time late, so they stay in the store
     until then: ``missing`` says which hours are wanted, ``learn`` takes them. An hour at hand is whole: it was
@@ -218,10 +218,12 @@ class Partition(ABC):
             row = places[place] = {}
         return row
 
-    def _settle(self, name: str) -> None:
-        """Close somebody: nothing of it is kept but that it was here."""
-        watermark = self.watermark or 0
-        hour, known = watermark // HOUR_MS, digest(name)
+    def _settle(self, name: str, due: int) -> None:
+        """Close somebody who was over at ``due``: nothing of it is kept but that it was here.
+
+        By the watermark of that moment, and not of this one: when the timers are looked at depends on the batches.
+        """
+        hour, known = due // HOUR_MS, digest(name)
         self._change.open[name] = None
         self._change.settled.setdefault(hour, []).append(known)
         self.settled.add(hour, known)

@@ -43,12 +43,11 @@ def with_more(arrivals: list[Arrival], rng: random.Random) -> list[Arrival]:
     return [arrival for _, arrival in sorted(found, key=lambda each: each[0])]
 
 
-def ids_of(kept: Kept) -> set[bytes]:
-    """Return the digests of all that is settled: by which hour depends on when the watermark was looked at."""
+def ids_of(kept: Kept) -> dict[int, set[bytes]]:
+    """Return the digests of all that is settled, by the hour in which it was."""
     return {
-        digests[start : start + DIGEST_BYTES]
-        for digests in kept.settled.values()
-        for start in range(0, len(digests), DIGEST_BYTES)
+        hour: {digests[start : start + DIGEST_BYTES] for start in range(0, len(digests), DIGEST_BYTES)}
+        for hour, digests in kept.settled.items()
     }
 
 
@@ -98,4 +97,4 @@ def test_contact_settled_in_the_middle_of_a_batch_is_settled_for_the_rest_of_it(
     others = [call("contact.started", f"b{n}", BEGIN + 5 * MINUTE_MS + n * 30 * SECOND_MS) for n in range(16)]
     late = call(kind, "a", BEGIN + 9 * MINUTE_MS)
     kept = assert_same([over, [*others[:13], late, *others[13:]]], LIMITS, lambda: False)
-    assert len(ids_of(kept)) == 1
+    assert [len(ids) for ids in ids_of(kept).values()] == [1]

@@ -316,3 +316,13 @@ def test_event_with_an_id_already_seen_changes_nothing_whatever_it_says(desk: De
     desk.tell(10_000, "c", "abandoned")
     desk.repeat({**told, "time": written(BEGIN + 60_000), "queue": "chat"})
     assert (desk.row()[Measure.OFFERED], desk.row(CHAT)) == (1, {})
+
+
+def test_id_is_remembered_by_the_hour_in_which_its_contact_was_over_whenever_that_is_noticed(desk: Desk) -> None:
+    for contact, passing in (("c1", LIMITS.settling_ms + 2), ("c2", DAY_MS)):
+        begin = 0 if contact == "c1" else 2 * HOUR_MS
+        desk.tell(begin, contact, "queued", queue="sales")
+        desk.tell(begin + 1_000, contact, "abandoned")
+        desk.pass_to(begin + 1_000 + passing)
+    first = (BEGIN + 1_000 + LIMITS.settling_ms + 1) // HOUR_MS
+    assert sorted(desk.settled) == [first, first + 2]
