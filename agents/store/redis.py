@@ -100,12 +100,11 @@ class RedisStore:
         keys = k.Keys("probe/0")
         try:
             async with _errors():
-                await self._read([(keys.head, "h"), (keys.buckets, "s"), (keys.log, "x")])
+                await self._read([(keys.head, "h"), (keys.buckets, "s"), (keys.log, "x"), (keys.packed("s0"), "b")])
                 for partition in await self.partitions() if writes else ():
                     (head,) = await self._read([(k.Keys(partition).head, "h")])
                     _check_schema(dict(k.pairs(head)), partition)
                 if writes:
-                    await self._client.mget([keys.bucket("s0")])
                     # What a user without the rights began is torn; it must not keep the next from trying.
                     await self._client.unlink(keys.head)
                     await self._run(self._commit, COMMIT, *_all_writes(keys))
