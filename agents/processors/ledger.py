@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from agents.processors.at_hand import AtHand
 from agents.store import Beat, Commit, Delta, Loaded, Store, bucket_names
 from streams.contact import Place
 from streams.measures import Row, add
@@ -30,8 +31,9 @@ from streams.windows import (
     start_of_day,
 )
 
-#: As many buckets of a kind are kept at hand.
-AT_HAND: Final = 128
+#: As many buckets are kept at hand: 20 minutes of fine ones, twice the settling time, and 8 hours of intervals.
+FINE_AT_HAND: Final = 128
+INTERVALS_AT_HAND: Final = 32
 
 #: A bucket that has not changed for this long, by the watermark, will hardly change again: most come late within the
 #: settling time, and what is told of an interval comes while it lasts.
@@ -63,8 +65,8 @@ class Ledger:
         self.stats = loaded.stats
         #: Which buckets the store holds, and those of them at hand.
         self._stored_fine, self._stored_intervals, self._stored_settled = loaded.fine, loaded.intervals, loaded.settled
-        self._fine: Buckets = {}
-        self._intervals: Buckets = {}
+        self._fine = AtHand(FINE_AT_HAND)
+        self._intervals = AtHand(INTERVALS_AT_HAND)
         self._stored_days = loaded.days
         self._day_of = lru_cache(None)(lambda number: day_of(number * INTERVAL_MS, retention.zone))
         #: day -> its intervals in the store, of days that have no row of their own yet
@@ -92,8 +94,7 @@ class Ledger:
             if number >= oldest_interval or self._is_open(number, oldest_day)
         }
         await self._fetch(store, recent, intervals)
-        post(self._fine, recent)
-        post(self._intervals, intervals)
+        fine_changed, intervals_changed = self._fine.post(recent), self._intervals.post(intervals)
         for name, increment in stats.items():
             self.stats[name] = self.stats.get(name, 0) + increment
         changed = self.totals.post(change.deltas.values())
@@ -109,8 +110,8 @@ class Ledger:
             offset=offset,
             delta=Delta(change.deltas, change.now, {name: self.stats[name] for name in stats}, aside),
             beat=beat,
-            fine=_touched(self._fine, recent),
-            intervals=_touched(self._intervals, intervals),
+            fine=fine_changed,
+            intervals=intervals_changed,
             days=days,
             totals={place: self.totals.rows[place] for place in changed},
             open=change.open,
@@ -152,8 +153,8 @@ class Ledger:
         coarser = [n for n in intervals if n not in self._intervals and n in self._stored_intervals]
         if fines or coarser:
             found_fine, found_intervals = await store.rows(self._partition, fines, coarser)
-            self._fine.update(found_fine)
-            self._intervals.update(found_intervals)
+            self._fine.learn(found_fine)
+            self._intervals.learn(found_intervals)
 
     def _is_open(self, number: int, oldest: int) -> bool:
         """Tell whether the day of an interval is still to be made."""
@@ -189,7 +190,8 @@ class Ledger:
         _, found = await store.rows(self._partition, [], [n for n in numbers if n not in self._intervals])
         rows: dict[Place, Row] = {}
         for number in numbers:
-            for place, row in (self._intervals.get(number) or found.get(number, {})).items():
+            at_hand = number in self._intervals
+            for place, row in (self._intervals.rows(number) if at_hand else found.get(number, {})).items():
                 add(rows.setdefault(place, {}), row)
         return {first: rows}
 
@@ -201,10 +203,8 @@ class Ledger:
         for number in commit.drop_intervals:
             self._open_days.get(self._day_of(number), set()).discard(number)
         self._stored_settled.difference_update(commit.drop_settled)
-        for at_hand in (self._fine, self._intervals):
-            if len(at_hand) > AT_HAND:
-                for number in sorted(at_hand)[:-AT_HAND]:
-                    del at_hand[number]
+        self._fine.forget()
+        self._intervals.forget()
 
 
 def _touched(rows: Buckets, deltas: Buckets) -> Buckets:

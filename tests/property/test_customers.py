@@ -98,8 +98,9 @@ def messages_of(world: World, rng: random.Random) -> list[tuple[int, bytes]]:
             [0, rng.randrange(DAY), rng.randrange(20 * DAY)]
         )
         arrivals.append((arrives, number, value))
+        # All within 35 days: for so long a customer's history is promised to be known.
         for _ in range(rng.choice([0, 0, 1, 2])):
-            arrives += rng.choice([0, HOUR, rng.randrange(10 * DAY)])
+            arrives += rng.choice([0, HOUR, rng.randrange(7 * DAY)])
             arrivals.append((arrives, number, value))
     return [(arrives, value) for arrives, _, value in sorted(arrivals)]
 

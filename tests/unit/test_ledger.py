@@ -4,7 +4,7 @@ import random
 from collections.abc import Collection
 from typing import Final
 
-from agents.processors.ledger import AT_HAND, CALM_MS, MOST_PACKED, Ledger, Retention
+from agents.processors.ledger import CALM_MS, FINE_AT_HAND, MOST_PACKED, Ledger, Retention
 from agents.store import NOTHING, Beat, Head
 from agents.store.memory import MemoryStore
 from streams.contact import Place
@@ -158,7 +158,7 @@ async def test_rows_are_right_whatever_is_at_hand_and_whoever_owns_them() -> Non
     ledger = await ledger_of(store)
     fine: Buckets = {}
     totals = Totals()
-    spread = range(NOW - 3 * AT_HAND, NOW)
+    spread = range(NOW - 3 * FINE_AT_HAND, NOW)
     for step in range(150):
         if step % 40 == 39:
             ledger = await ledger_of(store)  # another worker goes on
