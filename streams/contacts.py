@@ -138,7 +138,7 @@ class ContactPartition(Partition):
             self._ring(contact_id, contact, self.watermark)
             self._count(event, at)
             return
-        elif at <= contact.seen and event.id not in contact.steps:
+        elif at <= contact.seen and not contact.holds(event.id):
             # It may be open for the second time: settled before, and come back since.
             try:
                 self._refuse_if_over(contact_id, at)
@@ -161,10 +161,11 @@ class ContactPartition(Partition):
         if (customer is None or at <= customer[0]) and event.customer_id:
             contact.name_customer((at, event.id, event.customer_id))
         details = DETAILS[kind]
-        if details is None:
-            contact.coming.append((at, kind, event.id, "", event.channel, ""))
+        step = (at, kind, event.id, "", event.channel, "") if details is None else details(event, at, kind, self._names)
+        if contact.coming is None:
+            contact.coming = [step]
         else:
-            contact.coming.append(details(event, at, kind, self._names))
+            contact.coming.append(step)
 
     def _pass_on(self, event: ContactEvent, at: int) -> None:
         """Tell the customers' partition what is said of the matter of a contact that is not open (any more)."""
@@ -198,24 +199,25 @@ class ContactPartition(Partition):
             self._note(before.facts(-1))
         if after is not None and counts_here(after):
             self._note(after.facts(1))
-        self._change.told.update(messages(contact_id, contact.born, len(contact.steps), before, after, over=over))
+        self._change.told.update(messages(contact_id, contact.born, contact.count, before, after, over=over))
         contact.told = after
 
     def _follow(self, contact_id: str, contact: Contact) -> None:
         """Take what has come of a contact into the set of its events, and note what follows."""
-        noted, known = list[Fact](), contact.steps
-        for step in contact.coming:
-            if step[2] in known:
+        noted = list[Fact]()
+        for step in contact.coming or ():
+            if contact.packed and contact.holds(step[2]):
                 continue
             if step[1] >= RESOLVED:
-                known[step[2]] = step
+                contact.keep(step)
                 hear(contact.walk, step)
             elif contact.last is None or step > contact.last:
-                known[step[2]] = contact.last = step
+                contact.keep(step)
+                contact.last = step
                 advance(contact.walk, step, noted)
             else:
                 noted += self._insert(contact, step)
-        contact.coming.clear()
+        contact.coming = None
         self._touched[contact_id] = contact
         self._note(noted)
         waiting = contact.walk.state is WAITING
@@ -228,8 +230,8 @@ class ContactPartition(Partition):
     def _insert(self, contact: Contact, step: Step) -> list[Fact]:
         """Add an event that comes before one already seen; return facts(with it) - facts(without it)."""
         before = contact.facts()
-        contact.steps[step[2]] = step
-        contact.walk, after = facts(contact.steps.values())
+        contact.keep(step)
+        contact.walk, after = facts(contact.steps())
         self._expire(contact, after)
         return difference(after, before)
 

@@ -1,4 +1,8 @@
-"""One open contact: the set of its events, the walk through them, and the form in which the store keeps it."""
+"""One open contact: the set of its events, the walk through them, and the form in which the store keeps it.
+
+The events themselves are kept packed, as the store keeps them: as objects they take most of a worker's memory, and they
+are looked at again only where one comes before others. Whether an event is among them is told by its packed id.
+"""
 
 from collections.abc import Callable
 from typing import Any, Final
@@ -15,6 +19,9 @@ from streams.told import TICKETS
 #: A time that does not come.
 NEVER: Final = 1 << 62
 
+_encode = msgspec.msgpack.Encoder().encode
+_decode_steps = msgspec.msgpack.Decoder(list[Step]).decode
+
 
 class Contact:
     """One open contact: the set of its events, and the walk through them."""
@@ -22,14 +29,15 @@ class Contact:
     __slots__ = (
         "born",
         "coming",
+        "count",
         "customer",
         "due",
         "keep_until",
         "last",
         "opened",
+        "packed",
         "seen",
         "shown",
-        "steps",
         "told",
         "walk",
     )
@@ -43,9 +51,11 @@ class Contact:
         self.customer: tuple[int, str, str] | None = None
         #: What the customers' partition was told of it, or what was counted here in place of that.
         self.told: Summary | None = None
-        self.steps: dict[str, Step] = {}
-        #: What has come and is not among them yet.
-        self.coming: list[Step] = []
+        #: Its events, one packed step behind the other, and how many they are.
+        self.packed = b""
+        self.count = 0
+        #: What has come and is not among them yet; None where nothing has, for a list of its own takes 70 bytes.
+        self.coming: list[Step] | None = None
         self.walk = Walk()
         #: The last of its steps, but for what is said of the matter.
         self.last: Step | None = None
@@ -68,20 +78,34 @@ class Contact:
         """Tell whether it queued or ended, or is a ticket. If not, it may be a straggler of one settled already."""
         return bool(self.walk.place[0]) or self.walk.ended is not None or self.is_ticket
 
+    def holds(self, event_id: str) -> bool:
+        """Tell whether an event is among its steps."""
+        # What is found may be a part of something else, as of an id that ends like this one.
+        return _encode(event_id) in self.packed and any(step[2] == event_id for step in self.steps())
+
     def knows(self, event_id: str) -> bool:
         """Tell whether an event has come before."""
-        return event_id in self.steps or any(step[2] == event_id for step in self.coming)
+        return self.holds(event_id) or any(step[2] == event_id for step in self.coming or ())
+
+    def keep(self, step: Step) -> None:
+        """Add an event to its steps."""
+        self.packed += _encode(step)
+        self.count += 1
+
+    def steps(self) -> list[Step]:
+        """Return its steps, in the order in which they came."""
+        return _decode_steps(_array_of(self.count) + self.packed)
 
     def name_customer(self, named: tuple[int, str, str]) -> None:
         """Remember who the customer is, as an event says, unless an earlier one has said so."""
         if self.customer is None or named < self.customer:
-            new = not (self.steps or self.coming)
+            new = not (self.packed or self.coming)
             if new or not self.knows(named[1]):
                 self.customer = named
 
     def facts(self) -> list[Fact]:
         """Return what is noted of it."""
-        walk, noted = self.walk, facts(self.steps.values())[1]
+        walk, noted = self.walk, facts(self.steps())[1]
         if walk.state is LOST:
             noted.append((1, "lost", walk.lost_at, walk.place, walk.lost_at - walk.since))
         return noted
@@ -139,25 +163,31 @@ DETAILS: Final[list[Details | None]] = [
 ]
 
 
+def _array_of(count: int) -> bytes:
+    """Return what MessagePack writes before the elements of an array."""
+    if count < 16:  # noqa: PLR2004 -- the sizes of MessagePack's three kinds of arrays
+        return bytes((0x90 | count,))
+    return b"\xdc" + count.to_bytes(2) if count < 1 << 16 else b"\xdd" + count.to_bytes(4)
+
+
 class Packed(msgspec.Struct, array_like=True):
     """An open contact as the store keeps it."""
 
     seen: int
     keep_until: int
     lost_at: int
-    steps: list[Step]
+    steps: msgspec.Raw
     born: int
     customer: tuple[int, str, str] | None
 
 
-_encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Packed).decode
 
 
 def pack(contact: Contact) -> bytes:
     """Return what the store keeps of a contact."""
     lost_at = contact.walk.lost_at if contact.walk.state is LOST else 0
-    steps = tuple(contact.steps.values())
+    steps = msgspec.Raw(_array_of(contact.count) + contact.packed)
     # The fields of a Packed, as which it is read: a tuple is written the same, and made faster.
     return _encode((contact.seen, contact.keep_until, lost_at, steps, contact.born, contact.customer))
 
@@ -166,13 +196,15 @@ def unpack(data: bytes) -> Contact:
     """Return a contact from what the store kept of it."""
     packed = _decode(data)
     contact = Contact(packed.seen, packed.keep_until)
-    contact.steps = {step[2]: step for step in packed.steps}
-    walk, _ = walked(packed.steps)
+    steps = _decode_steps(packed.steps)
+    contact.count = len(steps)
+    contact.packed = bytes(packed.steps)[len(_array_of(contact.count)) :]
+    walk, _ = walked(steps)
     if packed.lost_at:
         advance(walk, (packed.lost_at, Kind.EXPIRED, "", "", "", ""), [])
     contact.walk, contact.born, contact.customer = walk, packed.born, packed.customer
-    contact.last = max(step for step in packed.steps if step[1] < RESOLVED)
-    contact.opened = min(packed.steps)[0]
+    contact.last = max(step for step in steps if step[1] < RESOLVED)
+    contact.opened = min(steps)[0]
     contact.shown = (walk.place, walk.since) if walk.state is WAITING else None
     contact.told = contact.summary()
     return contact
