@@ -14,7 +14,7 @@ from streams.opened import DETAILS, NEVER, Contact, pack, unpack
 from streams.partition import Change, Limits, Partition
 from streams.policy import Policies, Promise, Terms
 from streams.summary import counts_here, messages
-from streams.told import TICKETS, pass_on
+from streams.told import pass_on
 from streams.windows import FINE_MS
 
 #: Places that are none of a queue are held to nothing.
@@ -211,9 +211,9 @@ class ContactPartition(Partition):
             if step[1] >= RESOLVED:
                 contact.keep(step)
                 hear(contact.walk, step)
-            elif contact.last is None or step > contact.last:
+            elif contact.is_next(step):
                 contact.keep(step)
-                contact.last = step
+                contact.last_at, contact.channel = step[0], step[4]
                 advance(contact.walk, step, noted)
             else:
                 noted += self._insert(contact, step)
@@ -280,7 +280,7 @@ class ContactPartition(Partition):
         walk, limits = contact.walk, self.limits
         if walk.state is WAITING:
             return walk.since + self.policies.of(walk.place[0]).longest_credible_wait_ms
-        if contact.last is not None and contact.last[4] in TICKETS:
+        if contact.is_ticket:
             due = contact.seen + (limits.ticket_ms if walk.ended is None else limits.remember_ms)
         elif walk.ended is None:
             due = contact.seen + limits.open_ms

@@ -5,6 +5,7 @@ are looked at again only where one comes before others. Whether an event is amon
 """
 
 from collections.abc import Callable
+from sys import intern
 from typing import Any, Final
 
 import msgspec
@@ -19,6 +20,9 @@ from streams.told import TICKETS
 #: A time that does not come.
 NEVER: Final = 1 << 62
 
+#: A time before all others.
+NEVER_YET: Final = -NEVER
+
 _encode = msgspec.msgpack.Encoder().encode
 _decode_steps = msgspec.msgpack.Decoder(list[Step]).decode
 
@@ -28,12 +32,13 @@ class Contact:
 
     __slots__ = (
         "born",
+        "channel",
         "coming",
         "count",
         "customer",
         "due",
         "keep_until",
-        "last",
+        "last_at",
         "opened",
         "packed",
         "seen",
@@ -57,8 +62,9 @@ class Contact:
         #: What has come and is not among them yet; None where nothing has, for a list of its own takes 70 bytes.
         self.coming: list[Step] | None = None
         self.walk = Walk()
-        #: The last of its steps, but for what is said of the matter.
-        self.last: Step | None = None
+        #: The time and the channel of the last of its steps, but for what is said of the matter.
+        self.last_at = NEVER_YET
+        self.channel = ""
         #: The time of its latest event, of whatever kind.
         self.seen = seen
         #: Not settled before the watermark gets here: the rest of a contact that comes late may come as well.
@@ -71,7 +77,7 @@ class Contact:
     @property
     def is_ticket(self) -> bool:
         """Tell whether somebody has to settle it."""
-        return self.last is not None and self.last[4] in TICKETS
+        return self.channel in TICKETS
 
     @property
     def is_begun(self) -> bool:
@@ -91,6 +97,12 @@ class Contact:
         """Add an event to its steps."""
         self.packed += _encode(step)
         self.count += 1
+
+    def is_next(self, step: Step) -> bool:
+        """Tell whether an event comes after all of its steps, but for what is said of the matter."""
+        if step[0] != self.last_at:
+            return step[0] > self.last_at
+        return step > max(known for known in self.steps() if known[1] < RESOLVED)
 
     def steps(self) -> list[Step]:
         """Return its steps, in the order in which they came."""
@@ -112,21 +124,21 @@ class Contact:
 
     def summary(self, *, over: bool = False) -> Summary | None:
         """Return what there is to tell of it, None while there is nothing; ``over`` if nothing will follow."""
-        if self.last is None or not self.is_begun:
+        if not self.is_begun:
             return None
         if not (over or self.walk.ended is not None or self.is_ticket):
             return None
         customer = self.customer[2] if self.customer else ""
-        return summary_of(self.walk, self.opened, self.last[4], customer)
+        return summary_of(self.walk, self.opened, self.channel, customer)
 
 
 def _queued(event: Any, at: int, kind: int, names: Names) -> Step:
     subject = names.subject(event.subject, at) if event.subject else ""
-    return (at, kind, event.id, names.queue(event.queue), event.channel, subject)
+    return (at, kind, event.id, names.queue(event.queue), event.channel, intern(subject))
 
 
 def _by_agent(event: Any, at: int, kind: int, _names: Names) -> Step:
-    return (at, kind, event.id, "", event.channel, event.agent_id)
+    return (at, kind, event.id, "", event.channel, intern(event.agent_id))
 
 
 def _left(event: Any, at: int, kind: int, _names: Names) -> Step:
@@ -203,7 +215,7 @@ def unpack(data: bytes) -> Contact:
     if packed.lost_at:
         advance(walk, (packed.lost_at, Kind.EXPIRED, "", "", "", ""), [])
     contact.walk, contact.born, contact.customer = walk, packed.born, packed.customer
-    contact.last = max(step for step in steps if step[1] < RESOLVED)
+    contact.last_at, *_, contact.channel, _ = max(step for step in steps if step[1] < RESOLVED)
     contact.opened = min(steps)[0]
     contact.shown = (walk.place, walk.since) if walk.state is WAITING else None
     contact.told = contact.summary()
