@@ -8,8 +8,21 @@ from collections.abc import Mapping
 from math import ceil
 from typing import Final
 
-from streams.measures import LEFT, Histogram, Measure, bins, middle_of
+from streams.measures import LEFT, Histogram, Measure, amount, bins, middle_of
 from streams.policy import SECOND_MS
+
+#: By names of their own: to look up a member of an enum takes Python 3.11 0.1 us, and /metrics needs 200,000 of them.
+_OFFERED: Final = int(Measure.OFFERED)
+_ANSWERED: Final = int(Measure.ANSWERED)
+_ANSWERED_WITHIN_TARGET: Final = int(Measure.ANSWERED_WITHIN_TARGET)
+_ABANDONED: Final = int(Measure.ABANDONED)
+_ABANDONED_WITHIN_TARGET: Final = int(Measure.ABANDONED_WITHIN_TARGET)
+_SHORT_ABANDONED: Final = int(Measure.SHORT_ABANDONED)
+_LOST: Final = int(Measure.LOST)
+_HANDLED: Final = int(Measure.HANDLED)
+_WAIT_ANSWERED_MS: Final = int(Measure.WAIT_ANSWERED_MS)
+_TALK_MS: Final = int(Measure.TALK_MS)
+_WRAP_UP_MS: Final = int(Measure.WRAP_UP_MS)
 
 #: The percentiles of a wait that the API gives.
 PERCENTILES: Final = (50, 90, 95, 99)
@@ -22,22 +35,22 @@ def ratio(top: float, bottom: float) -> float | None:
 
 def left(row: Mapping[int, int]) -> int:
     """Return how many visits left without being answered and without giving up, for whatever reason."""
-    return sum(row.get(measure, 0) for measure in LEFT)
+    return amount(row, LEFT)
 
 
 def counts(row: Mapping[int, int]) -> dict[str, int]:
     """Return the counts of ``row`` by the names that the API gives them."""
     get = row.get
     return {
-        "offered": get(Measure.OFFERED, 0),
-        "answered": get(Measure.ANSWERED, 0),
-        "answered_within_target": get(Measure.ANSWERED_WITHIN_TARGET, 0),
-        "abandoned": get(Measure.ABANDONED, 0),
-        "abandoned_within_target": get(Measure.ABANDONED_WITHIN_TARGET, 0),
-        "short_abandoned": get(Measure.SHORT_ABANDONED, 0),
+        "offered": get(_OFFERED, 0),
+        "answered": get(_ANSWERED, 0),
+        "answered_within_target": get(_ANSWERED_WITHIN_TARGET, 0),
+        "abandoned": get(_ABANDONED, 0),
+        "abandoned_within_target": get(_ABANDONED_WITHIN_TARGET, 0),
+        "short_abandoned": get(_SHORT_ABANDONED, 0),
         "left": left(row),
-        "lost": get(Measure.LOST, 0),
-        "handled": get(Measure.HANDLED, 0),
+        "lost": get(_LOST, 0),
+        "handled": get(_HANDLED, 0),
     }
 
 
@@ -47,43 +60,43 @@ def service_level(row: Mapping[int, int]) -> dict[str, float | None]:
     Definitions as in the field's guides (ICMI's four and two more): they differ in what an abandon counts for.
     """
     get = row.get
-    a, b = get(Measure.ANSWERED, 0), get(Measure.ABANDONED, 0)
-    a_in, b_in = get(Measure.ANSWERED_WITHIN_TARGET, 0), get(Measure.ABANDONED_WITHIN_TARGET, 0)
+    a, b = get(_ANSWERED, 0), get(_ABANDONED, 0)
+    a_in, b_in = get(_ANSWERED_WITHIN_TARGET, 0), get(_ABANDONED_WITHIN_TARGET, 0)
     return {
         "answered_of_offered": ratio(a_in, a + b),
         "answered_of_answered": ratio(a_in, a),
         "abandoned_in_target_met": ratio(a_in + b_in, a + b),
         "abandoned_in_target_ignored": ratio(a_in, a + b - b_in),
-        "short_abandoned_ignored": ratio(a_in, a + b - get(Measure.SHORT_ABANDONED, 0)),
+        "short_abandoned_ignored": ratio(a_in, a + b - get(_SHORT_ABANDONED, 0)),
         "left_missed": ratio(a_in, a + b + left(row)),
     }
 
 
 def live_service_level(row: Mapping[int, int], waiting_past_target: int) -> float | None:
     """Return answered_of_offered in which everybody who waits past the target now counts as missed."""
-    ended = row.get(Measure.ANSWERED, 0) + row.get(Measure.ABANDONED, 0)
-    return ratio(row.get(Measure.ANSWERED_WITHIN_TARGET, 0), ended + waiting_past_target)
+    ended = row.get(_ANSWERED, 0) + row.get(_ABANDONED, 0)
+    return ratio(row.get(_ANSWERED_WITHIN_TARGET, 0), ended + waiting_past_target)
 
 
 def abandonment_rate(row: Mapping[int, int]) -> float | None:
     """Return b / (a + b)."""
-    b = row.get(Measure.ABANDONED, 0)
-    return ratio(b, row.get(Measure.ANSWERED, 0) + b)
+    b = row.get(_ABANDONED, 0)
+    return ratio(b, row.get(_ANSWERED, 0) + b)
 
 
 def average_speed_of_answer(row: Mapping[int, int]) -> float | None:
     """Return the mean wait of the answered, in seconds."""
-    return ratio(row.get(Measure.WAIT_ANSWERED_MS, 0), row.get(Measure.ANSWERED, 0) * SECOND_MS)
+    return ratio(row.get(_WAIT_ANSWERED_MS, 0), row.get(_ANSWERED, 0) * SECOND_MS)
 
 
 def handle_ms(row: Mapping[int, int]) -> int:
     """Return talk, hold inside it, and wrap-up, in ms."""
-    return row.get(Measure.TALK_MS, 0) + row.get(Measure.WRAP_UP_MS, 0)
+    return row.get(_TALK_MS, 0) + row.get(_WRAP_UP_MS, 0)
 
 
 def average_handle_time(row: Mapping[int, int]) -> float | None:
     """Return (talk + wrap-up) / handled, in seconds; hold lies inside talk."""
-    return ratio(handle_ms(row), row.get(Measure.HANDLED, 0) * SECOND_MS)
+    return ratio(handle_ms(row), row.get(_HANDLED, 0) * SECOND_MS)
 
 
 def percentile(row: Mapping[int, int], histogram: Histogram, percent: int) -> float | None:

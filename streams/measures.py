@@ -6,8 +6,9 @@ histogram's base upwards. The numbers are part of the store's format: never reus
 """
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from enum import IntEnum, unique
+from itertools import repeat
 from typing import Final
 
 from streams.policy import DAY_MS, Promise
@@ -186,9 +187,14 @@ def bins(row: Mapping[int, int], histogram: Histogram) -> Iterator[tuple[int, in
         yield key - histogram, row[key]
 
 
+def amount(row: Mapping[int, int], measures: Sequence[int]) -> int:
+    """Return the sum of some measures of ``row``."""
+    return sum(map(row.get, measures, repeat(0)))
+
+
 def exited(row: Mapping[int, int]) -> int:
     """Return how many visits stopped waiting."""
-    return sum(row.get(measure, 0) for measure in EXITS)
+    return amount(row, EXITS)
 
 
 #: The recorders' measures by their own names, as plain numbers: to look up a member of an enum takes Python 3.11

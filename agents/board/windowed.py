@@ -67,8 +67,7 @@ def windowed(
 
     ``model`` gives the model and the time (ms), which may be others after such a turn.
     """
-    pieces: list[list[str]] = [[] for _ in (*_SETTLED, LIVE, AVERAGE)]
-    *settled, lives, averages = pieces
+    lines: list[Sequence[str]] = []
     for window in windows:
         places = sorted(_rows(model, policies, window).places())
         for start in range(0, len(places), SLICE):
@@ -77,14 +76,15 @@ def windowed(
                 kept = rows.kept(place)
                 if LINES not in kept:
                     kept[LINES] = _lines(place, window, rows, policies.of(place[0]))
-                labels, lines, live = kept[LINES]
-                for several, line in zip(settled, lines, strict=True):
-                    several.append(line)
-                lives.append(_line(LIVE, labels, rows.live(place)) if rows.waits(place) else live)
-                averages.append(_line(AVERAGE, labels, rows.average(place)))
+                labels, settled, live = kept[LINES]
+                if rows.waits(place):
+                    live = _line(LIVE, labels, rows.live(place))
+                lines.append((*settled, live, _line(AVERAGE, labels, rows.average(place))))
             yield None
-    for name, several in zip((*_SETTLED, LIVE, AVERAGE), pieces, strict=True):
-        yield Family(_SPECS[name], several)
+    families = (*_SETTLED, LIVE, AVERAGE)
+    columns = list(zip(*lines, strict=True)) or [()] * len(families)
+    for name, pieces in zip(families, columns, strict=True):
+        yield Family(_SPECS[name], pieces)
 
 
 def _rows(model: Callable[[], tuple[Model, int]], policies: Policies, window: str) -> Rows:
