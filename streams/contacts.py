@@ -10,7 +10,7 @@ from streams.events import ContactEvent, EventError
 from streams.kinds import KIND_OF, RESOLVED
 from streams.measures import RECORDERS
 from streams.names import Names
-from streams.opened import DETAILS, NEVER, Contact, pack, unpack
+from streams.opened import DETAILS, KIND_BITS, NEVER, Contact, pack, unpack
 from streams.partition import Change, Limits, Partition
 from streams.policy import Policies, Promise, Terms
 from streams.summary import counts_here, messages
@@ -102,8 +102,10 @@ class ContactPartition(Partition):
         for number, (event, at) in enumerate(zip(events, times, strict=True)):
             contact_id, kind = event.contact_id, KIND_OF[type(event)]
             contact = contacts.get(contact_id)
-            if kind >= RESOLVED or (contact is not None and contact.due <= newest):
+            is_due = contact is not None and contact.due <= newest
+            if is_due or kind >= RESOLVED:
                 self.watermark = watermark
+            if is_due or (kind >= RESOLVED and not self._hears(contact_id, contact)):
                 try:
                     self._count(event, at)
                 except EventError as error:
@@ -122,6 +124,14 @@ class ContactPartition(Partition):
                 self._follow(contact_id, contact)
         self._on_watermark(newest)
         return refused
+
+    def _hears(self, contact_id: str, contact: Contact | None) -> bool:
+        """Tell whether what is said of the matter is for a contact itself to hear, all that came before counted."""
+        if contact is None:
+            return False
+        if contact.coming:
+            self._follow(contact_id, contact)
+        return contact.is_begun
 
     def _count(self, event: ContactEvent, at: int) -> None:
         contact_id, kind = event.contact_id, KIND_OF[type(event)]
@@ -206,14 +216,15 @@ class ContactPartition(Partition):
         """Take what has come of a contact into the set of its events, and note what follows."""
         noted = list[Fact]()
         for step in contact.coming or ():
-            if contact.packed and contact.holds(step[2]):
+            if contact.holds(step[2]):
                 continue
+            rank = step[0] << KIND_BITS | step[1]
             if step[1] >= RESOLVED:
                 contact.keep(step)
                 hear(contact.walk, step)
-            elif contact.is_next(step):
+            elif rank > contact.rank or contact.is_next(step):
                 contact.keep(step)
-                contact.last_at, contact.channel = step[0], step[4]
+                contact.rank, contact.channel = rank, step[4]
                 advance(contact.walk, step, noted)
             else:
                 noted += self._insert(contact, step)

@@ -165,6 +165,9 @@ def middle_of(number: int) -> float:
 
 def add(row: Row, other: Mapping[int, int], sign: int = 1) -> None:
     """Add ``other`` to ``row``, or take it away; what comes to nothing is dropped."""
+    if not row and sign > 0 and 0 not in other.values():
+        row.update(other)  # the first of many, most often: five times as fast
+        return
     for measure, amount in other.items():
         total = row.get(measure, 0) + sign * amount
         if total:

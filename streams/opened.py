@@ -23,6 +23,12 @@ NEVER: Final = 1 << 62
 #: A time before all others.
 NEVER_YET: Final = -NEVER
 
+#: So many events of a contact are many: a call has five or six.
+MANY: Final = 100
+
+#: As many bits number the kinds of events.
+KIND_BITS: Final = 5
+
 _encode = msgspec.msgpack.Encoder().encode
 _decode_steps = msgspec.msgpack.Decoder(list[Step]).decode
 
@@ -37,10 +43,11 @@ class Contact:
         "count",
         "customer",
         "due",
+        "ids",
         "keep_until",
-        "last_at",
         "opened",
         "packed",
+        "rank",
         "seen",
         "shown",
         "told",
@@ -57,13 +64,15 @@ class Contact:
         #: What the customers' partition was told of it, or what was counted here in place of that.
         self.told: Summary | None = None
         #: Its events, one packed step behind the other, and how many they are.
-        self.packed = b""
+        self.packed: bytes | bytearray = b""
         self.count = 0
+        #: The ids of its events, once there are ``MANY``: to look through them all for each one would take ever longer.
+        self.ids: set[str] | None = None
         #: What has come and is not among them yet; None where nothing has, for a list of its own takes 70 bytes.
         self.coming: list[Step] | None = None
         self.walk = Walk()
-        #: The time and the channel of the last of its steps, but for what is said of the matter.
-        self.last_at = NEVER_YET
+        #: The rank and the channel of the last of its steps, but for what is said of the matter.
+        self.rank = NEVER_YET
         self.channel = ""
         #: The time of its latest event, of whatever kind.
         self.seen = seen
@@ -86,7 +95,9 @@ class Contact:
 
     def holds(self, event_id: str) -> bool:
         """Tell whether an event is among its steps."""
-        # What is found may be a part of something else, as of an id that ends like this one.
+        if self.ids is not None:
+            return event_id in self.ids
+        # What is found may be something else, as a queue of that name.
         return _encode(event_id) in self.packed and any(step[2] == event_id for step in self.steps())
 
     def knows(self, event_id: str) -> bool:
@@ -97,12 +108,19 @@ class Contact:
         """Add an event to its steps."""
         self.packed += _encode(step)
         self.count += 1
+        if self.ids is not None:
+            self.ids.add(step[2])
+        elif self.count == MANY:
+            self.expect_more()
+
+    def expect_more(self) -> None:
+        """Keep its many events so that one more takes no longer than before."""
+        self.ids, self.packed = {step[2] for step in self.steps()}, bytearray(self.packed)
 
     def is_next(self, step: Step) -> bool:
         """Tell whether an event comes after all of its steps, but for what is said of the matter."""
-        if step[0] != self.last_at:
-            return step[0] > self.last_at
-        return step > max(known for known in self.steps() if known[1] < RESOLVED)
+        rank = rank_of(step)
+        return rank > self.rank or (rank == self.rank and step > _last(self.steps()))
 
     def steps(self) -> list[Step]:
         """Return its steps, in the order in which they came."""
@@ -175,6 +193,15 @@ DETAILS: Final[list[Details | None]] = [
 ]
 
 
+def rank_of(step: Step) -> int:
+    """Return a number by which steps sort, but for those of one kind at one instant."""
+    return step[0] << KIND_BITS | step[1]
+
+
+def _last(steps: list[Step]) -> Step:
+    return max(step for step in steps if step[1] < RESOLVED)
+
+
 def _array_of(count: int) -> bytes:
     """Return what MessagePack writes before the elements of an array."""
     if count < 16:  # noqa: PLR2004 -- the sizes of MessagePack's three kinds of arrays
@@ -211,11 +238,14 @@ def unpack(data: bytes) -> Contact:
     steps = _decode_steps(packed.steps)
     contact.count = len(steps)
     contact.packed = bytes(packed.steps)[len(_array_of(contact.count)) :]
+    if contact.count >= MANY:
+        contact.expect_more()
     walk, _ = walked(steps)
     if packed.lost_at:
         advance(walk, (packed.lost_at, Kind.EXPIRED, "", "", "", ""), [])
     contact.walk, contact.born, contact.customer = walk, packed.born, packed.customer
-    contact.last_at, *_, contact.channel, _ = max(step for step in steps if step[1] < RESOLVED)
+    last = _last(steps)
+    contact.rank, contact.channel = rank_of(last), last[4]
     contact.opened = min(steps)[0]
     contact.shown = (walk.place, walk.since) if walk.state is WAITING else None
     contact.told = contact.summary()
