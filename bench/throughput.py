@@ -129,6 +129,8 @@ def own(
     redis.flush()
     pipeline = pipeline_of(kafka, redis, load.name, directory, CALLWATCH_PARTITIONS=str(partitions))
     pipeline.command("topics")
+    # What another round has told of its contacts would be counted with this one's.
+    kafka.empty_topic(f"{load.name}.customers")
     client = Redis.from_url(redis.url)
     command = [sys.executable, "-m", "agents.cli", "worker"]
     with ExitStack() as stack:

@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
-from kafka import KafkaAdminClient
+from kafka import KafkaAdminClient, TopicPartition
 from kafka.admin import NewTopic
 from kafka.errors import KafkaError
 
@@ -22,6 +22,9 @@ from tests.harness.server import Server, accepts, free_port, missing
 JVM: Final = ("-Xms128m", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto")
 #: Above Kafka's 1 MiB, so that tests can send what callwatch itself must refuse.
 LARGEST_MESSAGE: Final = 4 * 1024 * 1024
+
+#: What Kafka takes for the offset before which all that a partition holds is deleted.
+TO_THE_END: Final = -1
 
 
 def _java(jars: Path, *arguments: str) -> list[str]:
@@ -165,6 +168,13 @@ class KafkaCluster:
         """Make a topic, kept as often as there are brokers."""
         with _admin(self.address) as admin:
             admin.create_topics([NewTopic(name, partitions, len(self.brokers))])
+
+    def empty_topic(self, name: str) -> None:
+        """Delete all records of a topic."""
+        with _admin(self.address) as admin:
+            (described,) = admin.describe_topics([name])
+            partitions = [TopicPartition(name, each["partition_index"]) for each in described["partitions"]]
+            admin.delete_records(dict.fromkeys(partitions, TO_THE_END))
 
     def members(self, group: str) -> set[str]:
         """Return the members of a consumer group: who leaves it and joins again gets another name."""
