@@ -365,7 +365,8 @@ def facts(steps: Iterable[Step]) -> tuple[Walk, list[Fact]]:
 
 def walked(steps: Iterable[Step]) -> tuple[Walk, list[Fact]]:
     """Walk a contact's events from the start; return where it stands and all that was noted on the way."""
-    walk, noted = Walk(), list[Fact]()
+    noted: list[Fact] = []
+    walk = Walk()
     for step in sorted(steps):
         advance(walk, step, noted)
     return walk, noted

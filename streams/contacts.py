@@ -214,9 +214,9 @@ class ContactPartition(Partition):
 
     def _follow(self, contact_id: str, contact: Contact) -> None:
         """Take what has come of a contact into the set of its events, and note what follows."""
-        noted = list[Fact]()
+        noted: list[Fact] = []
         for step in contact.coming or ():
-            if contact.holds(step[2]):
+            if contact.packed and contact.holds(step[2]):
                 continue
             rank = step[0] << KIND_BITS | step[1]
             if step[1] >= RESOLVED:
